@@ -1,0 +1,2 @@
+# shellcheck shell=sh
+# A host without a mail server: nothing to configure, and nothing to find.
