@@ -1,0 +1,414 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The nouns of postmaster.tls: what is seen on a host and from outside, and what is made of it.
+
+Everything here is a frozen value that survives JSON: nodes return these as plain data
+(:func:`to_plain`), the controller reads them back (:func:`from_plain`). This file knows no
+server, no policy, no network and no Ansible. ``None`` always means "not observed", never "no".
+Names are native (``ssl_min_protocol``) or code points (``0x0303``); IANA names and X.509 belong
+to the controller. Words: XCCDF 1.2 (status), RFC 8314 (Implicit TLS, STARTTLS).
+"""
+
+from __future__ import annotations
+
+import enum
+import typing
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Optional, TypeVar
+
+SCHEMA_VERSION = 1
+
+T = TypeVar("T")
+
+
+class Product(enum.Enum):
+    """A mail server this collection understands."""
+
+    DOVECOT = "dovecot"
+    COURIER = "courier"
+
+
+class Service(enum.Enum):
+    """A protocol that carries logins: RFC 9051, RFC 1939, RFC 5804."""
+
+    IMAP = "imap"
+    POP3 = "pop3"
+    SIEVE = "sieve"
+
+
+class TlsMode(enum.Enum):
+    """How TLS begins on a port (RFC 8314 section 3): at once, or after a command."""
+
+    IMPLICIT = "implicit"
+    STARTTLS = "starttls"
+
+
+class Status(enum.Enum):
+    """Result of one check on one subject; the words of XCCDF 1.2 section 6.6.4.2, and ours."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    NOT_APPLICABLE = "not_applicable"
+    NOT_CHECKED = "not_checked"
+    ERROR = "error"
+    WAIVED = "waived"
+
+
+class Severity(enum.Enum):
+    """How much a failing check matters."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFO = "info"
+
+
+# ---------------------------------------------------------------------------------------------
+# Seen on the node
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a setting stands: absolute path and line (counted from 1)."""
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """What a native string means to the TLS library that the server is linked to.
+
+    Code points in the library's order; ``None`` where the library could not be asked.
+    """
+
+    versions: Optional[tuple[int, ...]] = None
+    suites: Optional[tuple[int, ...]] = None
+    groups: Optional[tuple[int, ...]] = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One assignment as written in a configuration file, in the order the server reads it.
+
+    ``scope`` is ``""`` for global, else the filters from outermost to innermost joined by
+    ``,``: ``protocol=imap``, ``local_name=mail.example.org``, ``remote=10.0.0.0/8,protocol=pop3``;
+    for Courier the name of the file's service (``imapd-ssl``). ``wins`` says whether this
+    assignment decides the value within its own scope. ``dynamic`` marks a value that the server
+    computes (shell expansion) and that was therefore not evaluated.
+    """
+
+    name: str
+    value: str
+    scope: str
+    origin: Origin
+    wins: bool = True
+    dynamic: bool = False
+
+
+@dataclass(frozen=True)
+class Effective:
+    """The value in force for one normalised field in one scope.
+
+    ``field`` and ``value`` are normalised (module_utils/config/vocabulary.py), ``name`` and
+    ``native`` are the server's own words, ``origin`` is ``None`` for a built-in default.
+    ``value`` is ``None`` where it could not be determined (a dynamic value, an unknown word).
+    """
+
+    scope: str
+    field: str
+    value: Optional[str]
+    name: str
+    native: str
+    origin: Optional[Origin] = None
+    expansion: Optional[Expansion] = None
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A port the configuration opens. ``address`` is ``*``, ``::`` or an address.
+
+    ``tls_mode`` is ``None`` where TLS is off on that port (no STARTTLS either).
+    """
+
+    service: Service
+    address: str
+    port: int
+    tls_mode: Optional[TlsMode]
+    origin: Optional[Origin] = None
+
+
+@dataclass(frozen=True)
+class FileFact:
+    """A certificate or key file the configuration names; never any key bytes.
+
+    ``mode`` is four octal digits, ``chain`` holds each certificate as base64 DER in file order
+    (also from a combined PEM). ``key_matches`` says whether the private key belongs to the
+    first certificate. ``bits`` is the size of a DH file's prime. ``problem`` is one clause:
+    ``does not exist``, ``is not PEM`` …
+    """
+
+    path: str
+    role: str  # certificate | key | combined | dh
+    exists: bool
+    owner: Optional[str] = None
+    group: Optional[str] = None
+    mode: Optional[str] = None
+    chain: tuple[str, ...] = ()
+    key_matches: Optional[bool] = None
+    bits: Optional[int] = None
+    problem: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class TlsLibrary:
+    """The library a server is linked to: ``openssl`` or ``gnutls``, its version and its file."""
+
+    name: str
+    version: Optional[str]
+    path: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A service manager unit. ``None`` where the manager could not be asked."""
+
+    name: str
+    enabled: Optional[bool]
+    active: Optional[bool]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that kept the observer from seeing: one sentence, and where."""
+
+    message: str
+    origin: Optional[Origin] = None
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """One mail server as configured on its host."""
+
+    product: Product
+    version: Optional[str]
+    tls_library: Optional[TlsLibrary]
+    config_file: str
+    units: tuple[Unit, ...] = ()
+    settings: tuple[Setting, ...] = ()
+    effective: tuple[Effective, ...] = ()
+    listeners: tuple[Listener, ...] = ()
+    files: tuple[FileFact, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def value(self, name: str, scope: str = "") -> Optional[Effective]:
+        """The effective row of a normalised field in exactly this scope, if there is one."""
+        return next((e for e in self.effective if e.field == name and e.scope == scope), None)
+
+
+# ---------------------------------------------------------------------------------------------
+# Seen from outside
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An address and port to look at, and the protocol expected there."""
+
+    host: str
+    port: int
+    service: Service
+    tls_mode: TlsMode
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.service.value}://{host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why something could not be seen: the stage reached and the cause.
+
+    Stages: connect, greeting, capability, starttls, handshake, hello, login.
+    Causes: refused, unreachable, timeout, reset, closed, alert, not_tls, too_much, unexpected.
+    ``alert`` is the TLS alert number (RFC 8446 section 6) where the cause is ``alert``.
+    """
+
+    stage: str
+    cause: str
+    detail: str = ""
+    alert: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What one raw ClientHello got: the server's choice, or its refusal.
+
+    ``name`` says what was offered (``tls1.0``, ``tls1.3``, ``cbc``, ``static_rsa`` …).
+    ``accepted`` is ``None`` where neither an acceptance nor a refusal was seen.
+    ``failure`` carries the refusal (an alert) as well as what went wrong.
+    """
+
+    name: str
+    accepted: Optional[bool]
+    version: Optional[int] = None
+    suite: Optional[int] = None
+    group: Optional[int] = None
+    dh_bits: Optional[int] = None
+    signature: Optional[int] = None
+    extensions: tuple[int, ...] = ()
+    compression: Optional[int] = None
+    client_certificate: Optional[bool] = None
+    failure: Optional[Failure] = None
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """A handshake completed by the local TLS library with its defaults."""
+
+    version: int
+    suite: int
+
+
+@dataclass(frozen=True)
+class LoginAttempt:
+    """How the server met an inert login attempt without TLS; no real name, no password.
+
+    ``command`` is what was tried (``LOGIN``, ``AUTHENTICATE PLAIN``, ``USER`` …), ``refused``
+    whether the server refused to take it without TLS, ``answer`` its words.
+    """
+
+    command: str
+    refused: Optional[bool]
+    answer: str = ""
+
+
+@dataclass(frozen=True)
+class EndpointObservation:
+    """One port seen from outside.
+
+    ``open``: a TCP connection was made. ``capabilities`` are those before TLS (``None`` on an
+    implicit TLS port), ``capabilities_tls`` those inside TLS; ``mechanisms`` the SASL mechanisms
+    likewise. ``chain`` is the served chain as base64 DER, leaf first.
+    """
+
+    endpoint: Endpoint
+    open: Optional[bool] = None
+    greeting: Optional[str] = None
+    capabilities: Optional[tuple[str, ...]] = None
+    capabilities_tls: Optional[tuple[str, ...]] = None
+    mechanisms: Optional[tuple[str, ...]] = None
+    mechanisms_tls: Optional[tuple[str, ...]] = None
+    starttls: Optional[bool] = None
+    starttls_inside: Optional[bool] = None
+    preauth: Optional[bool] = None
+    attempts: tuple[LoginAttempt, ...] = ()
+    handshake: Optional[Handshake] = None
+    offers: tuple[Offer, ...] = ()
+    chain: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    connections: int = 0
+
+    def offer(self, name: str) -> Optional[Offer]:
+        """The offer of that name, if it was made."""
+        return next((o for o in self.offers if o.name == name), None)
+
+
+# ---------------------------------------------------------------------------------------------
+# Made of it on the controller
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The result of one check on one subject of one host."""
+
+    check_id: str
+    subject: str
+    status: Status
+    severity: Severity
+    expected: str
+    actual: str
+    evidence: tuple[str, ...] = ()
+    remediation: str = ""
+
+
+@dataclass(frozen=True)
+class Posture:
+    """All that is known of one host at one time (ISO 8601, UTC)."""
+
+    host: str
+    observed_at: str
+    profile: str
+    servers: tuple[ServerConfig, ...] = ()
+    endpoints: tuple[EndpointObservation, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    schema_version: int = field(default=SCHEMA_VERSION)
+
+
+# ---------------------------------------------------------------------------------------------
+# To and from plain data
+
+
+def to_plain(value: Any) -> Any:
+    """A model value as JSON data: dataclass → dict, enum → its value, tuple → list."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, (tuple, list)):
+        return [to_plain(v) for v in value]
+    if isinstance(value, dict):
+        return {str(k): to_plain(v) for k, v in value.items()}
+    return value
+
+
+def from_plain(cls: type[T], data: Any) -> T:
+    """JSON data as the model value ``cls``.
+
+    Unknown keys are ignored (a newer node may know more), missing ones take their default.
+    Raises ValueError naming the class and the field for data of another shape.
+    """
+    return typing.cast(T, _build(cls, data, cls.__name__))
+
+
+_HINTS: dict[type, dict[str, Any]] = {}
+
+
+def _build(kind: Any, data: Any, where: str) -> Any:
+    origin = typing.get_origin(kind)
+    if origin is typing.Union:
+        inner = next(a for a in typing.get_args(kind) if a is not type(None))
+        return None if data is None else _build(inner, data, where)
+    if origin is tuple:
+        if not isinstance(data, (list, tuple)):
+            raise ValueError(f"{where}: expected a list, got {type(data).__name__}")
+        inner = typing.get_args(kind)[0]
+        return tuple(_build(inner, item, where) for item in data)
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return _enum(kind, data, where)
+    if is_dataclass(kind):
+        return _dataclass(kind, data, where)
+    if not isinstance(data, kind):
+        raise ValueError(f"{where}: expected {kind.__name__}, got {type(data).__name__}")
+    return kind(data)
+
+
+def _enum(kind: type[enum.Enum], data: Any, where: str) -> enum.Enum:
+    try:
+        return kind(data)
+    except ValueError:
+        raise ValueError(f"{where}: {data!r} is none of {[m.value for m in kind]}") from None
+
+
+def _dataclass(kind: Any, data: Any, where: str) -> Any:
+    if not isinstance(data, dict):
+        raise ValueError(f"{where}: expected a mapping, got {type(data).__name__}")
+    hints = _HINTS.setdefault(kind, typing.get_type_hints(kind))
+    try:
+        return kind(
+            **{n: _build(h, data[n], f"{where}.{n}") for n, h in hints.items() if n in data}
+        )
+    except TypeError as error:
+        raise ValueError(f"{where}: {error}") from None
