@@ -1,0 +1,312 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ports of mail servers as seen from where this module runs: the probe, at Ansible's edge."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: endpoint_info
+short_description: Look at IMAP, POP3 and ManageSieve ports from outside
+version_added: 0.1.0
+author:
+  - The postmaster.tls authors (@postmaster-tls)
+description:
+  - Sees what anyone on the network can see of a mail server's ports, without an account. Per open port these are
+    the greeting, the capabilities before and after TLS, whether a login without TLS is refused,
+    whether STARTTLS works, which protocol versions and families of cipher suites are accepted, the suite, group
+    and certificate chain that are served.
+  - Runs where it is told to. Run it on the controller (C(delegate_to=localhost)) or on a vantage host, not on the mail
+    server itself, because Dovecot treats a client with the server's own address as secured and answers it differently.
+  - Never sends the name of a real user, and never a password. A SASL exchange is begun and left, USER and LOGIN are sent with
+    a random name that starts with C(postmaster-tls-probe-), and LOGIN only where the server advertises that it refuses it.
+  - Dovecot writes a refused attempt to its log as C(tried to use disallowed plaintext auth), one line a connection, which
+    some filters of fail2ban count. Let them ignore the address that this module runs on.
+  - A port that is closed, silent, hostile or broken is an observation and fails nothing.
+options:
+  hosts:
+    description:
+      - Addresses or names of the hosts to look at. A name is resolved once, and each of its IPv4 and IPv6 addresses
+        is looked at.
+      - On each of them the ports 143, 993, 110, 995 and 4190, unless O(endpoints) is given.
+      - One of O(hosts) and O(endpoints) is required.
+    type: list
+    elements: str
+  endpoints:
+    description: The ports to look at, instead of the usual ones of O(hosts).
+    type: list
+    elements: dict
+    suboptions:
+      host:
+        description: Address or name.
+        type: str
+        required: true
+      port:
+        description: TCP port.
+        type: int
+        required: true
+      service:
+        description: The protocol expected there.
+        type: str
+        required: true
+        choices: [imap, pop3, sieve]
+      tls_mode:
+        description: How TLS begins there, at once or after a command.
+        type: str
+        required: true
+        choices: [implicit, starttls]
+  server_name:
+    description:
+      - The host name to send in the TLS handshake (SNI), in ASCII.
+      - By default the name by which a host was given, and none for an address.
+    type: str
+  timeout:
+    description: Seconds that one connection may take, from its beginning to its end.
+    type: float
+    default: 10.0
+  connect_timeout:
+    description: Seconds that a port may take to accept a connection.
+    type: float
+    default: 5.0
+  host_timeout:
+    description: Seconds that all connections to one address may take together, from the first on.
+    type: float
+    default: 60.0
+  max_bytes:
+    description: Bytes that are received on one connection at most.
+    type: int
+    default: 262144
+  max_connections:
+    description:
+      - Connections to one address at the same time.
+      - Courier accepts four per address on its POP3 ports by default, those of others behind the same address included.
+    type: int
+    default: 2
+  max_parallel:
+    description: Connections to all addresses at the same time.
+    type: int
+    default: 64
+attributes:
+  check_mode:
+    description: Can run in check mode and return the same without change to any host.
+    support: full
+  diff_mode:
+    description: Returns details on what has changed or would change.
+    support: none
+  platform:
+    description: Platforms that this module runs on.
+    support: full
+    platforms: posix
+seealso:
+  - name: RFC 8314
+    description: Cleartext considered obsolete, use of TLS for e-mail submission and access.
+    link: https://www.rfc-editor.org/rfc/rfc8314
+  - name: RFC 9325
+    description: Recommendations for secure use of TLS.
+    link: https://www.rfc-editor.org/rfc/rfc9325
+"""
+
+EXAMPLES = r"""
+- name: Look at the usual ports of a mail server from the controller
+  postmaster.tls.endpoint_info:
+    hosts:
+      - "{{ ansible_host | default(inventory_hostname) }}"
+  delegate_to: localhost
+  register: seen
+
+- name: Look at one port from a vantage host, by address, asking for one name
+  postmaster.tls.endpoint_info:
+    endpoints:
+      - host: 192.0.2.1
+        port: 1143
+        service: imap
+        tls_mode: starttls
+    server_name: mail.example.org
+  delegate_to: vantage.example.org
+"""
+
+RETURN = r"""
+endpoints:
+  description:
+    - One observation for each address and port, in the order in which they were given.
+    - C(null) means that something was not observed, never that it is not so. Versions, suites, groups and signature
+      schemes are code points of the IANA registries.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    endpoint:
+      description: What was looked at, with the address in place of a name.
+      type: dict
+      sample: {host: 192.0.2.1, port: 143, service: imap, tls_mode: starttls}
+    open:
+      description:
+        - Whether a connection was made. V(false) where it was refused, C(null) where nothing answered.
+      type: bool
+      sample: true
+    greeting:
+      description: The server's first words.
+      type: str
+      sample: "OK [CAPABILITY IMAP4rev1 LOGIN-REFERRALS ID ENABLE IDLE LITERAL+ STARTTLS LOGINDISABLED] Dovecot ready."
+    capabilities:
+      description: What the server lists before TLS; C(null) on a port with implicit TLS.
+      type: list
+      elements: str
+      sample: [IMAP4rev1, STARTTLS, LOGINDISABLED]
+    capabilities_tls:
+      description: What the server lists inside TLS.
+      type: list
+      elements: str
+      sample: [IMAP4rev1, AUTH=PLAIN]
+    mechanisms:
+      description: SASL mechanisms listed before TLS.
+      type: list
+      elements: str
+      sample: []
+    mechanisms_tls:
+      description: SASL mechanisms listed inside TLS.
+      type: list
+      elements: str
+      sample: [PLAIN]
+    starttls:
+      description: Whether the server agreed to begin TLS when asked; C(null) on a port with implicit TLS.
+      type: bool
+      sample: true
+    starttls_inside:
+      description: Whether the command that begins TLS is still listed inside TLS.
+      type: bool
+      sample: false
+    preauth:
+      description: Whether the server takes the client for logged in from the start.
+      type: bool
+      sample: false
+    attempts:
+      description:
+        - Inert login attempts without TLS, whether each was refused, and the answer.
+      type: list
+      elements: dict
+      sample:
+        - command: AUTHENTICATE PLAIN
+          refused: true
+          answer: "NO [PRIVACYREQUIRED] Plaintext authentication disallowed on non-secure (SSL/TLS) connections."
+    handshake:
+      description: Version and suite agreed with the TLS library of the machine that looked.
+      type: dict
+      sample: {version: 772, suite: 4866}
+    offers:
+      description:
+        - What raw hellos got, by name. C(tls1.3), C(tls1.2), C(tls1.1), C(tls1.0) and C(ssl3) offer all that the
+          version has; C(cbc), C(static_rsa), C(dhe) and C(broken) offer one family of suites alone on TLS 1.2.
+        - C(accepted) is C(null) where the server neither accepted nor refused; C(failure) says why.
+      type: list
+      elements: dict
+      sample:
+        - name: tls1.0
+          accepted: false
+          version: null
+          suite: null
+          group: null
+          dh_bits: null
+          signature: null
+          extensions: []
+          compression: null
+          client_certificate: null
+          failure: {stage: hello, cause: alert, detail: protocol_version, alert: 70}
+    chain:
+      description: The served certificates as base64 of DER, in the order in which they were sent.
+      type: list
+      elements: str
+      sample: [MIIDDTCCAfWgAwIBAgIUQvDm]
+    failures:
+      description: What kept the module from seeing more, with the stage reached and the cause.
+      type: list
+      elements: dict
+      sample: []
+    connections:
+      description: How many connections were made to this port.
+      type: int
+      sample: 10
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.model import Endpoint, from_plain, to_plain
+from ..module_utils.probe import default_endpoints, probe
+from ..module_utils.transport import Limits
+
+ENDPOINT = {
+    "host": {"type": "str", "required": True},
+    "port": {"type": "int", "required": True},
+    "service": {"type": "str", "required": True, "choices": ["imap", "pop3", "sieve"]},
+    "tls_mode": {"type": "str", "required": True, "choices": ["implicit", "starttls"]},
+}
+ARGUMENTS: dict[str, Any] = {
+    "hosts": {"type": "list", "elements": "str"},
+    "endpoints": {"type": "list", "elements": "dict", "options": ENDPOINT},
+    "server_name": {"type": "str"},
+    "timeout": {"type": "float", "default": 10.0},
+    "connect_timeout": {"type": "float", "default": 5.0},
+    "host_timeout": {"type": "float", "default": 60.0},
+    "max_bytes": {"type": "int", "default": 262144},
+    "max_connections": {"type": "int", "default": 2},
+    "max_parallel": {"type": "int", "default": 64},
+}
+
+
+def limits(params: dict[str, Any]) -> Limits:
+    """The limits that the parameters ask for. Raises ValueError for one that is not above zero."""
+    asked = Limits(
+        connect=params["connect_timeout"],
+        total=params["timeout"],
+        host=params["host_timeout"],
+        received=params["max_bytes"],
+        per_address=params["max_connections"],
+        per_port=params["max_connections"],
+        parallel=params["max_parallel"],
+    )
+    for name in (
+        "timeout",
+        "connect_timeout",
+        "host_timeout",
+        "max_bytes",
+        "max_connections",
+        "max_parallel",
+    ):
+        if not params[name] > 0:
+            raise ValueError(f"{name} is {params[name]}; it must be greater than 0")
+    return asked
+
+
+def endpoints(params: dict[str, Any]) -> tuple[Endpoint, ...]:
+    """What the parameters ask to look at. Raises ValueError for a port that is none."""
+    if params["endpoints"] is None:
+        return default_endpoints(params["hosts"])
+    asked = tuple(from_plain(Endpoint, endpoint) for endpoint in params["endpoints"])
+    for endpoint in asked:
+        if not 0 < endpoint.port < 65536:
+            raise ValueError(
+                f"{endpoint}: port {endpoint.port} is none; it must be from 1 to 65535"
+            )
+    return asked
+
+
+def main() -> None:
+    """Reads the parameters, looks, and returns plain data."""
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS,
+        required_one_of=[("hosts", "endpoints")],
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        seen = probe(endpoints(params), limits(params), params["server_name"])
+    except ValueError as error:
+        module.fail_json(msg=f"endpoint_info: {error}.")
+    module.exit_json(changed=False, endpoints=to_plain(seen))
+
+
+if __name__ == "__main__":
+    main()
