@@ -1,0 +1,120 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hellos of one port: few connections where everything old is refused, more where it is not.
+
+A hello that offers several things and is refused outright refuses each of them, so a hard port is
+seen in four hellos. Only what is accepted together is then asked for one by one. The hellos are in
+wire/offers.py. A port that accepts nothing at all refuses nothing either: TLS is broken there.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from .model import Failure, Offer, TlsMode
+from .talk import Target, begin_tls
+from .transport import Broken, Network, Stream, side_by_side
+from .wire.flight import ServerFlight
+from .wire.offers import (
+    COVERS,
+    FIRST,
+    HELLOS,
+    Reply,
+    closed_as_refusal,
+    concluded,
+    outcome,
+    settle,
+    unanswered,
+)
+from .wire.reader import NeedMore, WireError
+
+
+@dataclass(frozen=True)
+class Hellos:
+    """What the hellos of one port got, and the chain that came with the first."""
+
+    offers: tuple[Offer, ...]
+    chain: tuple[bytes, ...]
+
+
+async def ask_hellos(target: Target, network: Network, shook_hands: bool) -> Hellos:
+    """All hellos; only the first where it shows that nobody here speaks TLS.
+
+    ``shook_hands``: the local TLS library completed a handshake on this port.
+    """
+    canary, chain = await _ask(target, network, FIRST[0])
+    if not (shook_hands or _worth_asking_on(canary)):
+        return Hellos((canary,), chain)
+    offers = await _settled(target, network, (canary, *await _several(target, network, FIRST[1:])))
+    asked = {offer.name: offer for offer in offers}
+    derived = [each for name in COVERS for each in concluded(asked[name])]
+    left = [n for name, covered in COVERS.items() if not concluded(asked[name]) for n in covered]
+    more = await _settled(target, network, await _several(target, network, left), offers)
+    found = {offer.name: offer for offer in (*offers, *derived, *more)}
+    return Hellos(tuple(found[name] for name in HELLOS if name in found), chain)
+
+
+def _worth_asking_on(first: Offer) -> bool:
+    ended = first.failure is not None and first.failure.cause in ("closed", "reset", "alert")
+    return first.accepted is not None or ended
+
+
+async def _several(target: Target, network: Network, names: Sequence[str]) -> tuple[Offer, ...]:
+    asked = await side_by_side([_ask(target, network, name) for name in names])
+    return tuple(offer for offer, _chain in asked)
+
+
+async def _settled(
+    target: Target, network: Network, offers: tuple[Offer, ...], others: tuple[Offer, ...] = ()
+) -> tuple[Offer, ...]:
+    """Makes refusals of closed connections, repeating what is in doubt, one by one."""
+    if not any(offer.accepted for offer in (*offers, *others)):
+        return offers
+    agreed = target.endpoint.tls_mode is TlsMode.STARTTLS
+    settled: list[Offer] = []
+    for offer in offers:
+        if closed_as_refusal(offer, agreed):
+            settled.append(replace(offer, accepted=False))
+        elif unanswered(offer):
+            again, _chain = await _ask(target, network, offer.name)
+            settled.append(settle(offer, again))
+        else:
+            settled.append(offer)
+    return tuple(settled)
+
+
+async def _ask(target: Target, network: Network, name: str) -> tuple[Offer, tuple[bytes, ...]]:
+    """What one hello got, and the chain that came with it."""
+    reply, failure = Reply(), None
+    try:
+        async with network.connect(target.endpoint.host, target.endpoint.port) as stream:
+            early = await begin_tls(target, stream)
+            stream.stage = "hello"
+            random = secrets.token_bytes(32)
+            await stream.send(HELLOS[name].encode(random, target.server_name))
+            await _read_flight(stream, early, reply)
+    except Broken as broken:
+        failure = broken.failure
+    return outcome(name, reply, failure), reply.chain
+
+
+async def _read_flight(stream: Stream, early: bytes, reply: Reply) -> None:
+    """Reads until the flight is over. Raises Broken."""
+    flight = ServerFlight()
+    flight.receive(early)
+    while True:
+        try:
+            event = flight.next_event()
+        except WireError as error:
+            raise Broken(Failure("hello", error.cause, str(error))) from None
+        if not isinstance(event, NeedMore):
+            if reply.add(event):
+                return
+            continue
+        data = await stream.receive()
+        if not data:
+            raise Broken(Failure("hello", "closed"))
+        flight.receive(data)

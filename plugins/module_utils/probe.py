@@ -1,0 +1,241 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looks at mail ports from outside, without an account: what is offered, and what is refused.
+
+Per open port one conversation (greeting, capabilities, inert login attempts, TLS, capabilities
+again) and then one connection for each hello of wire/offers.py. A closed port costs one
+connection. This file knows the order of questions; the protocols are in wire/, sockets and limits
+in transport.py, and what is good or bad is not known here at all.
+
+No real user's name and no password is ever sent: a SASL exchange is begun and left, USER and LOGIN
+get a random name, LOGIN only where the server advertises that it will not look at it, and PASS
+never. Source: RFC 8314, RFC 9051 section 6.2, RFC 2595, RFC 5804.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Optional
+
+from .hellos import ask_hellos
+from .model import Endpoint, EndpointObservation, Failure, LoginAttempt, Service, TlsMode
+from .talk import Talk, Target, dialogue
+from .transport import (
+    Broken,
+    Limits,
+    Network,
+    SocketNetwork,
+    Stream,
+    is_address,
+    resolve,
+    run,
+    side_by_side,
+)
+from .wire.dialogue import Answer, Capabilities, Challenge
+
+DEFAULT_LIMITS = Limits()
+CONVERSATIONS = 3
+"""The most connections one port's conversation may take, where login attempts end the first."""
+NOBODY = "postmaster-tls-probe-"
+"""How the name of nobody begins; a random number follows."""
+
+DEFAULT_PORTS: tuple[tuple[int, Service, TlsMode], ...] = (
+    (143, Service.IMAP, TlsMode.STARTTLS),
+    (993, Service.IMAP, TlsMode.IMPLICIT),
+    (110, Service.POP3, TlsMode.STARTTLS),
+    (995, Service.POP3, TlsMode.IMPLICIT),
+    (4190, Service.SIEVE, TlsMode.STARTTLS),
+)
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_-]+)*\Z"
+)
+
+
+def default_endpoints(hosts: Sequence[str]) -> tuple[Endpoint, ...]:
+    """The registered ports of IMAP, POP3 and ManageSieve on each host (RFC 8314, RFC 5804)."""
+    return tuple(Endpoint(host, *where) for host in hosts for where in DEFAULT_PORTS)
+
+
+def probe(
+    endpoints: Sequence[Endpoint],
+    limits: Limits = DEFAULT_LIMITS,
+    server_name: Optional[str] = None,
+) -> tuple[EndpointObservation, ...]:
+    """Looks at all endpoints, in parallel within the limits.
+
+    A host that is a name is resolved once, and gives one observation for each of its addresses,
+    with the address as ``host``; the name is sent in TLS (SNI) unless ``server_name`` is given.
+    Observations come in the order of the endpoints. Nothing that a peer does raises.
+    Raises ValueError for a ``server_name`` that is no host name in ASCII.
+    """
+    if server_name is not None and not _HOST_NAME.match(server_name):
+        raise ValueError(f"server_name {server_name!r} is no host name; write it in ASCII")
+    addresses = resolve([endpoint.host for endpoint in endpoints])
+    targets = [t for e in endpoints for t in _targets(e, addresses[e.host], server_name)]
+    return run(_probe(targets, limits))
+
+
+def handshakes(
+    endpoints: Sequence[Endpoint], limits: Limits = DEFAULT_LIMITS
+) -> tuple[EndpointObservation, ...]:
+    """Whether each port completes a TLS handshake: one connection each, no login is attempted.
+
+    The hosts are addresses; observations come in the order of the endpoints.
+    """
+    targets = [Target(endpoint, None, "", quick=True) for endpoint in endpoints]
+    return run(_probe(targets, limits))
+
+
+def _targets(endpoint: Endpoint, addresses: Sequence[str], name: Optional[str]) -> list[Target]:
+    if name is None and not is_address(endpoint.host) and _HOST_NAME.match(endpoint.host):
+        name = endpoint.host
+    if not addresses:
+        return [Target(endpoint, name, "", resolved=False)]
+    pinned = [replace(endpoint, host=address) for address in addresses]
+    return [Target(each, name, NOBODY + secrets.token_hex(8)) for each in pinned]
+
+
+async def _probe(targets: Sequence[Target], limits: Limits) -> tuple[EndpointObservation, ...]:
+    network = SocketNetwork(limits)
+    return await side_by_side([observe(target, network) for target in targets])
+
+
+class _Notes:
+    """The observation as it grows; what was seen stays, also when the connection breaks."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.seen = EndpointObservation(endpoint)
+
+    def see(self, **changes: Any) -> None:
+        self.seen = replace(self.seen, **changes)
+
+    def fail(self, failure: Failure) -> None:
+        self.see(failures=(*self.seen.failures, failure))
+
+
+async def observe(target: Target, network: Network) -> EndpointObservation:
+    """All that can be seen of one port. Never raises for what the peer does."""
+    notes, place = _Notes(target.endpoint), (target.endpoint.host, target.endpoint.port)
+    if not target.resolved:
+        notes.fail(Failure("connect", "unreachable", "the name has no address"))
+        return notes.seen
+    await _converse(target, network, notes)
+    if not target.quick and _tls_to_ask(notes.seen):
+        hellos = await ask_hellos(target, network, notes.seen.handshake is not None)
+        notes.see(offers=hellos.offers, chain=_base64(hellos.chain) or notes.seen.chain)
+    notes.see(connections=network.connections(*place))
+    return notes.seen
+
+
+def _tls_to_ask(seen: EndpointObservation) -> bool:
+    begins = seen.endpoint.tls_mode is TlsMode.IMPLICIT or seen.starttls is True
+    return seen.open is True and begins
+
+
+class _Left(Broken):
+    """We left a SASL exchange that the server had entered: what was to be seen is seen."""
+
+    def __init__(self) -> None:
+        super().__init__(Failure("login", "closed", "left"))
+
+
+async def _converse(target: Target, network: Network, notes: _Notes) -> None:
+    """One conversation; another one where it ended because of a login attempt."""
+    for _turn in range(CONVERSATIONS):
+        before = len(notes.seen.attempts)
+        try:
+            await _conversation(target, network, notes)
+            return
+        except _Left:
+            continue
+        except Broken as broken:
+            failure = broken.failure
+        ended_by_attempt = failure.stage in ("login", "starttls") and (
+            len(notes.seen.attempts) > before
+        )
+        if failure.stage == "connect" and notes.seen.open is None:
+            notes.see(open=False if failure.cause == "refused" else None)
+        if failure.stage == "login" or not ended_by_attempt:
+            notes.fail(failure)
+        if not ended_by_attempt:
+            return
+
+
+async def _conversation(target: Target, network: Network, notes: _Notes) -> None:
+    endpoint = target.endpoint
+    async with network.connect(endpoint.host, endpoint.port) as stream:
+        notes.see(open=True)
+        if endpoint.tls_mode is TlsMode.IMPLICIT:
+            await _secure(target, stream, notes)
+            talk = Talk(stream, dialogue(target))
+            notes.see(greeting=(await talk.greeting()).text)
+        else:
+            talk = Talk(stream, dialogue(target))
+            if not await _cleartext(target, talk, notes):
+                return
+            await _secure(target, stream, notes, talk.dialogue.trailing())
+            talk = Talk(stream, dialogue(target, greeted=True))
+        inside = await talk.capabilities()
+        notes.see(
+            capabilities_tls=inside.names,
+            mechanisms_tls=inside.mechanisms,
+            starttls_inside=inside.starttls,
+        )
+        await stream.send(talk.dialogue.logout())
+
+
+async def _cleartext(target: Target, talk: Talk, notes: _Notes) -> bool:
+    """Greeting to STARTTLS; whether TLS begins now. Raises Broken."""
+    greeting = await talk.greeting()
+    notes.see(greeting=greeting.text, preauth=greeting.preauth)
+    before = await talk.capabilities()
+    notes.see(capabilities=before.names, mechanisms=before.mechanisms)
+    if not greeting.preauth and not target.quick:
+        await _attempt_logins(target, talk, notes, before)
+    answer = await talk.ask("starttls", talk.dialogue.starttls())
+    agreed = isinstance(answer, Answer) and answer.ok
+    notes.see(starttls=agreed)
+    if not agreed and before.starttls:
+        raise Broken(Failure("starttls", "refused", answer.text))
+    if not agreed:
+        await talk.stream.send(talk.dialogue.logout())
+    return agreed
+
+
+async def _attempt_logins(target: Target, talk: Talk, notes: _Notes, before: Capabilities) -> None:
+    """Inert attempts, each once per port. Raises Broken."""
+    done = notes.seen.attempts
+    if any(attempt.refused is False for attempt in done):
+        return
+    for attempt in talk.dialogue.attempts(before, target.nobody):
+        if attempt.command in [each.command for each in done]:
+            continue
+        # Written down before it is made: one that ends the connection is not made again.
+        notes.see(attempts=(*done, LoginAttempt(attempt.command, None)))
+        answer = await talk.ask("login", attempt.data)
+        verdict = talk.dialogue.refused(attempt.command, answer)
+        done = (*done, LoginAttempt(attempt.command, verdict, answer.text))
+        notes.see(attempts=done)
+        if isinstance(answer, Challenge):
+            raise _Left
+        if verdict is False:
+            return
+
+
+async def _secure(target: Target, stream: Stream, notes: _Notes, early: bytes = b"") -> None:
+    """The handshake of the local TLS library. Raises Broken."""
+    if early:
+        detail = f"{len(early)} bytes in clear between the answer and TLS"
+        notes.fail(Failure("starttls", "unexpected", detail))
+    stream.stage = "handshake"
+    session = await stream.start_tls(target.server_name, early)
+    notes.see(handshake=session.handshake, chain=_base64(session.chain))
+
+
+def _base64(chain: Sequence[bytes]) -> tuple[str, ...]:
+    return tuple(base64.b64encode(der).decode("ascii") for der in chain)

@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A dialogue on a stream: what is said to a mail server before and after TLS.
+
+The protocols are in wire/ and know no stream, the sockets are in transport.py and know no
+protocol; here they meet. Every end of a conversation is a Broken with its stage and cause.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Union
+
+from .model import Endpoint, Failure, Service, TlsMode
+from .transport import Broken, Stream
+from .wire import imap, pop3, sieve
+from .wire.dialogue import Answer, Capabilities, Challenge, Dialogue, Event, Greeting
+from .wire.reader import NeedMore, WireError
+
+DIALOGUES: dict[Service, type[Dialogue]] = {
+    Service.IMAP: imap.Dialogue,
+    Service.POP3: pop3.Dialogue,
+    Service.SIEVE: sieve.Dialogue,
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """One address and port, the name to send in TLS, and a name that nobody has.
+
+    ``quick``: only one conversation, without login attempts and hellos.
+    """
+
+    endpoint: Endpoint
+    server_name: Optional[str]
+    nobody: str
+    resolved: bool = True
+    quick: bool = False
+
+
+class Talk:
+    """A stream and the dialogue on it."""
+
+    def __init__(self, stream: Stream, dialogue: Dialogue) -> None:
+        self.stream = stream
+        self.dialogue = dialogue
+
+    async def greeting(self) -> Greeting:
+        """The server's first words; raises Broken where it turns the client away."""
+        self.stream.stage = "greeting"
+        event = await self._hear()
+        if not isinstance(event, Greeting):
+            raise Broken(Failure("greeting", "unexpected", event.text))
+        if not event.ok:
+            raise Broken(Failure("greeting", "refused", event.text))
+        return event
+
+    async def ask(self, stage: str, command: bytes) -> Union[Answer, Challenge]:
+        """The answer to a command; raises Broken where the server says good-bye instead."""
+        self.stream.stage = stage
+        await self.stream.send(command)
+        event = await self._hear()
+        if isinstance(event, Greeting):
+            raise Broken(Failure(stage, "unexpected", event.text))
+        if isinstance(event, Answer) and event.status == "BYE":
+            raise Broken(Failure(stage, "closed", event.text))
+        return event
+
+    async def capabilities(self) -> Capabilities:
+        """What the server says that it can do; none where it does not know the question."""
+        answer = await self.ask("capability", self.dialogue.capability())
+        known = answer.capabilities if isinstance(answer, Answer) else None
+        return known or Capabilities(())
+
+    async def _hear(self) -> Event:
+        while True:
+            try:
+                event = self.dialogue.next_event()
+            except WireError as error:
+                raise Broken(Failure(self.stream.stage, error.cause, str(error))) from None
+            if not isinstance(event, NeedMore):
+                return event
+            data = await self.stream.receive()
+            if not data:
+                raise Broken(Failure(self.stream.stage, "closed"))
+            self.dialogue.receive(data)
+
+
+def dialogue(target: Target, greeted: bool = False) -> Dialogue:
+    return DIALOGUES[target.endpoint.service](greeted)
+
+
+async def begin_tls(target: Target, stream: Stream) -> bytes:
+    """Comes to where TLS begins; what was received beyond that. Raises Broken."""
+    if target.endpoint.tls_mode is TlsMode.IMPLICIT:
+        return b""
+    talk = Talk(stream, dialogue(target))
+    await talk.greeting()
+    answer = await talk.ask("starttls", talk.dialogue.starttls())
+    if not (isinstance(answer, Answer) and answer.ok):
+        raise Broken(Failure("starttls", "refused", answer.text))
+    return talk.dialogue.trailing()

@@ -1,0 +1,457 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The only file with sockets: connections under limits, and TLS by the local library over them.
+
+Whatever the peer does, a connection ends at its deadline or at its byte budget, and everything
+that goes wrong is a :class:`Broken` that carries a model.Failure. Sockets are non-blocking and
+each wait is bounded by the event loop's clock, so that one process serves many endpoints.
+TLS runs over ``ssl.MemoryBIO``: the bytes pass through here in both directions.
+
+Refuses to know mail protocols, and never verifies a certificate: what is served is reported and
+judged elsewhere. Source: the ``asyncio`` and ``ssl`` chapters of the Python library, 3.9 to 3.14.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import functools
+import ipaddress
+import os
+import re
+import socket
+import ssl
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Optional, Protocol, TypeVar
+
+from .model import Failure, Handshake
+from .text import clean
+
+T = TypeVar("T")
+
+CHUNK = 16 * 1024
+LINGER = 0.25
+"""Seconds that the peer is given to end its side: its process is then gone, and not counted."""
+RESOLVE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one run may cost, in seconds, bytes and connections.
+
+    ``host`` begins with the first connection to an address and ends all of them. ``per_address``
+    and ``per_port`` count connections at the same time, ``parallel`` those to all addresses.
+    """
+
+    connect: float = 5.0
+    total: float = 10.0
+    host: float = 60.0
+    received: int = 256 * 1024
+    per_address: int = 2
+    per_port: int = 2
+    parallel: int = 64
+
+
+class Broken(Exception):
+    """A connection that cannot be used further, and why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"{failure.stage}: {failure.cause} {failure.detail}".rstrip())
+        self.failure = failure
+
+
+@dataclass(frozen=True)
+class Session:
+    """A handshake by the local TLS library, and the chain it got: DER, leaf first.
+
+    Python 3.9 shows no more of the chain than the leaf.
+    """
+
+    handshake: Handshake
+    chain: tuple[bytes, ...]
+
+
+class Stream(Protocol):
+    """One connection. ``stage`` is set by who uses it and goes into every failure."""
+
+    stage: str
+
+    async def send(self, data: bytes) -> None:
+        """Sends all of it; raises Broken."""
+
+    async def receive(self) -> bytes:
+        """What has come, at least a byte; b"" where the peer ended cleanly. Raises Broken."""
+
+    async def start_tls(self, server_name: Optional[str], early: bytes = b"") -> Session:
+        """Completes a handshake; ``early`` was received already. Raises Broken."""
+
+
+class Network(Protocol):
+    """Opens streams."""
+
+    def connect(self, address: str, port: int) -> contextlib.AbstractAsyncContextManager[Stream]:
+        """A stream that is closed at the end of the context. Raises Broken."""
+
+    def connections(self, address: str, port: int) -> int:
+        """How many connections were tried to this port so far."""
+
+
+class SocketNetwork:
+    """The real network, under limits. To be made inside a running event loop."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._all = asyncio.Semaphore(limits.parallel)
+        self._addresses: dict[str, asyncio.Semaphore] = {}
+        self._ports: dict[tuple[str, int], asyncio.Semaphore] = {}
+        self._ends: dict[str, float] = {}
+        self._tried: Counter[tuple[str, int]] = Counter()
+
+    def connections(self, address: str, port: int) -> int:
+        """How many connections were tried to this port so far."""
+        return self._tried[address, port]
+
+    @contextlib.asynccontextmanager
+    async def connect(self, address: str, port: int) -> AsyncIterator[Stream]:
+        """Waits for a free place, connects, and closes in the end. Raises Broken."""
+        limits = self._limits
+        per_port = self._ports.setdefault((address, port), asyncio.Semaphore(limits.per_port))
+        per_address = self._addresses.setdefault(address, asyncio.Semaphore(limits.per_address))
+        # Always in this order: who holds the last one waits for nothing but the peer.
+        async with per_port, per_address, self._all:
+            now = asyncio.get_running_loop().time()
+            end = self._ends.setdefault(address, now + limits.host)
+            if now >= end:
+                raise Broken(Failure("connect", "timeout", "the time for this host is used up"))
+            self._tried[address, port] += 1
+            stream = SocketStream(limits, min(now + limits.total, end))
+            try:
+                await stream.open(address, port)
+                yield stream
+            except Broken:
+                stream.abort()
+                raise
+            finally:
+                await stream.close()
+
+
+class SocketStream:
+    """A TCP connection, plain or with TLS, under a deadline and a byte budget."""
+
+    def __init__(self, limits: Limits, deadline: float) -> None:
+        self.stage = "connect"
+        self._loop = asyncio.get_running_loop()
+        self._limits = limits
+        self._deadline = deadline
+        self._socket: Optional[socket.socket] = None
+        self._received = 0
+        self._send_error: Optional[OSError] = None
+        self._tls: Optional[_Tls] = None
+
+    async def open(self, address: str, port: int) -> None:
+        """Connects to a numeric address; raises Broken at stage ``connect``."""
+        total, self._deadline = self._deadline, self._sooner(self._limits.connect)
+        try:
+            family, kind, proto, _name, place = _numeric(address, port)
+            self._socket = socket.socket(family, kind, proto)
+            self._socket.setblocking(False)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            code = self._socket.connect_ex(place)
+            if code in (errno.EINPROGRESS, errno.EWOULDBLOCK):
+                await self._ready(write=True)
+                code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code == errno.ECONNRESET:  # it was connected: for the next stage to tell
+                self._send_error = ConnectionResetError(code, os.strerror(code))
+            elif code:
+                raise OSError(code, os.strerror(code))
+        except OSError as error:
+            raise self._broken(error) from None
+        self._deadline = total
+
+    async def send(self, data: bytes) -> None:
+        """Sends all of it. That the peer is gone is told by the next ``receive``."""
+        if self._tls is not None:
+            try:
+                data = self._tls.encrypt(data)
+            except ssl.SSLError as error:
+                raise self._tls_broken(error) from None
+        await self._send_raw(data)
+
+    async def receive(self) -> bytes:
+        """What has come, at least a byte; b"" where the peer ended cleanly."""
+        if self._tls is None:
+            return await self._receive_raw()
+        while True:
+            try:
+                data = self._tls.read()
+            except ssl.SSLError as error:
+                raise self._tls_broken(error) from None
+            await self._send_raw(self._tls.outgoing.read())
+            if data is not None:
+                return data
+            raw = await self._receive_raw()
+            if not raw:
+                return b""
+            self._tls.incoming.write(raw)
+
+    async def start_tls(self, server_name: Optional[str], early: bytes = b"") -> Session:
+        """Completes a handshake by the local TLS library, trusting everything."""
+        tls = _Tls(server_name)
+        tls.incoming.write(early)
+        try:
+            while not tls.handshake():
+                await self._send_raw(tls.outgoing.read())
+                raw = await self._receive_raw()
+                if not raw:
+                    raise Broken(Failure(self.stage, "closed"))
+                tls.incoming.write(raw)
+        except ssl.SSLError as error:
+            # What the library wants to say (an alert) is still said.
+            await self._send_raw(tls.outgoing.read())
+            raise self._tls_broken(error) from None
+        await self._send_raw(tls.outgoing.read())
+        self._tls = tls
+        return tls.session()
+
+    async def close(self) -> None:
+        """Ends the connection; waits a moment for the peer to do so too."""
+        if self._socket is None:
+            return
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+            self._deadline = self._sooner(LINGER)
+            while await self._receive_raw():
+                pass
+        except (OSError, Broken):
+            pass
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Ends the connection at once."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    async def _send_raw(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest and self._socket is not None and self._send_error is None:
+            try:
+                rest = rest[self._socket.send(rest) :]
+            except BlockingIOError:
+                await self._ready(write=True)
+            except OSError as error:
+                self._send_error = error
+
+    async def _receive_raw(self) -> bytes:
+        while self._socket is not None:
+            # One byte more than is left of the budget tells too much from just enough.
+            room = self._limits.received - self._received + 1
+            try:
+                data = self._socket.recv(min(CHUNK, room))
+            except BlockingIOError:
+                await self._ready(write=False)
+                continue
+            except OSError as error:
+                raise self._broken(error) from None
+            if not data and self._send_error is not None:
+                raise self._broken(self._send_error)
+            self._received += len(data)
+            if self._received > self._limits.received:
+                detail = f"more than {self._limits.received} bytes"
+                raise Broken(Failure(self.stage, "too_much", detail))
+            return data
+        return b""
+
+    async def _ready(self, write: bool) -> None:
+        """Waits until the socket can be written or read; raises Broken at the deadline."""
+        if self._socket is None:
+            return
+        add = self._loop.add_writer if write else self._loop.add_reader
+        remove = self._loop.remove_writer if write else self._loop.remove_reader
+        number, ready = self._socket.fileno(), self._loop.create_future()
+        timer = self._loop.call_at(self._deadline, _resolve, ready, False)
+        add(number, _resolve, ready, True)
+        try:
+            in_time = await ready
+        finally:
+            timer.cancel()
+            remove(number)
+        if not in_time:
+            raise self._timeout()
+
+    def _sooner(self, seconds: float) -> float:
+        return min(self._deadline, self._loop.time() + seconds)
+
+    def _timeout(self) -> Broken:
+        return Broken(Failure(self.stage, "timeout"))
+
+    def _broken(self, error: OSError) -> Broken:
+        cause = next((c for kind, c in _CAUSES if isinstance(error, kind)), None)
+        cause = cause or ("unreachable" if self.stage == "connect" else "unexpected")
+        return Broken(Failure(self.stage, cause, clean(error.strerror or str(error), 128)))
+
+    def _tls_broken(self, error: ssl.SSLError) -> Broken:
+        reason = error.reason or str(error)
+        found = _ALERT.search(reason)
+        cause = "alert" if found else _TLS_CAUSES.get(reason, "unexpected")
+        if isinstance(error, ssl.SSLZeroReturnError):
+            cause, reason = "closed", "close_notify"
+        alert = getattr(ssl, f"ALERT_DESCRIPTION_{found[1]}", None) if found else None
+        return Broken(
+            Failure(
+                stage=self.stage,
+                cause=cause,
+                detail=clean(reason.lower(), 128),
+                alert=None if alert is None else int(alert),
+            )
+        )
+
+
+_CAUSES: tuple[tuple[type[OSError], str], ...] = (
+    (ConnectionRefusedError, "refused"),
+    (ConnectionError, "reset"),
+    (TimeoutError, "timeout"),
+)
+# How OpenSSL calls an alert that it received, and what it says of bytes that are no TLS record
+# (ssl/sslerr.h and ssl/record of OpenSSL 1.1.1 to 3.5).
+_ALERT = re.compile("ALERT_([A-Z_]+)")
+_TLS_CAUSES = {
+    "WRONG_VERSION_NUMBER": "not_tls",
+    "HTTP_REQUEST": "not_tls",
+    "HTTPS_PROXY_REQUEST": "not_tls",
+    "RECORD_LAYER_FAILURE": "not_tls",
+    "PACKET_LENGTH_TOO_LONG": "not_tls",
+    "UNEXPECTED_EOF_WHILE_READING": "closed",
+    "EXCESSIVE_MESSAGE_SIZE": "too_much",
+}
+
+
+def _resolve(future: asyncio.Future[bool], value: bool) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _numeric(address: str, port: int) -> tuple[Any, ...]:
+    flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    return socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=flags)[0]
+
+
+# ---------------------------------------------------------------------------------------------
+# The local TLS library
+
+_OP_LEGACY_SERVER_CONNECT = 0x4  # ssl.OP_LEGACY_SERVER_CONNECT has a name since Python 3.12
+_VERSIONS = {"SSLv3": 0x0300, "TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303}
+
+
+@functools.lru_cache(maxsize=1)
+def _context() -> ssl.SSLContext:
+    """A client that speaks to weak servers too, in order to see them; it verifies nothing."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.options |= _OP_LEGACY_SERVER_CONNECT
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    return context
+
+
+class _Tls:
+    """The library's state machine between two buffers."""
+
+    def __init__(self, server_name: Optional[str]) -> None:
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._object = _context().wrap_bio(
+            self.incoming, self.outgoing, server_hostname=server_name
+        )
+
+    def handshake(self) -> bool:
+        """Goes on with the handshake; whether it is complete."""
+        try:
+            self._object.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        return True
+
+    def encrypt(self, data: bytes) -> bytes:
+        """The records to send for ``data``."""
+        self._object.write(data)
+        return self.outgoing.read()
+
+    def read(self) -> Optional[bytes]:
+        """Decrypted bytes, b"" at the end, ``None`` where more must be received."""
+        try:
+            return self._object.read(CHUNK)
+        except ssl.SSLWantReadError:
+            return None
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            return b""
+
+    def session(self) -> Session:
+        """What was negotiated."""
+        name, _version, _bits = self._object.cipher() or ("", "", 0)
+        suite = next((c["id"] & 0xFFFF for c in _context().get_ciphers() if c["name"] == name), 0)
+        version = _VERSIONS.get(self._object.version() or "", 0x0304)
+        return Session(Handshake(version, suite), self._chain())
+
+    def _chain(self) -> tuple[bytes, ...]:
+        public = getattr(self._object, "get_unverified_chain", None)  # Python 3.13
+        if public is not None:
+            return tuple(public())
+        private = getattr(getattr(self._object, "_sslobj", None), "get_unverified_chain", None)
+        if private is not None:  # Python 3.10 to 3.12
+            return tuple(ssl.PEM_cert_to_DER_cert(c.public_bytes()) for c in private() or ())
+        leaf = self._object.getpeercert(binary_form=True)
+        return (leaf,) if leaf else ()
+
+
+# ---------------------------------------------------------------------------------------------
+# Names, and the event loop for those who may not import it
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is given as an IPv4 or IPv6 address (with or without a zone)."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def resolve(hosts: Sequence[str], seconds: float = RESOLVE_SECONDS) -> dict[str, tuple[str, ...]]:
+    """The addresses of each host, IPv4 and IPv6, in the system's order; none where unknown.
+
+    All names are looked up side by side; one that takes longer than ``seconds`` is unknown.
+    """
+    found: dict[str, tuple[str, ...]] = {h: (h,) for h in hosts if is_address(h)}
+    names = sorted(set(hosts) - set(found))
+    # Daemon threads: a resolver cannot be interrupted, and must not hold up the process's end.
+    threads = [threading.Thread(target=_look_up, args=(n, found), daemon=True) for n in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(seconds)
+    return {host: found.get(host, ()) for host in hosts}
+
+
+def _look_up(name: str, found: dict[str, tuple[str, ...]]) -> None:
+    try:
+        answers = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return
+    found[name] = tuple(dict.fromkeys(str(answer[4][0]) for answer in answers))
+
+
+def run(task: Coroutine[Any, Any, T]) -> T:
+    """Runs a task to its end in an event loop of its own."""
+    return asyncio.run(task)
+
+
+async def side_by_side(tasks: Sequence[Coroutine[Any, Any, T]]) -> tuple[T, ...]:
+    """Runs tasks at the same time; their results in the same order."""
+    return tuple(await asyncio.gather(*tasks))

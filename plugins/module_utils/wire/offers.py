@@ -1,0 +1,238 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The named hellos, and what an answer to one of them means.
+
+A hello is answered by an acceptance, by a refusal, or by something that is neither and then says
+nothing. Source: RFC 8446 section 4.1 and appendix D, RFC 5246 appendix E. Pure: the answer comes
+in as the events of flight.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Optional
+
+from ..model import Failure, Offer
+from . import suites
+from .flight import (
+    Alert,
+    Certificate,
+    CertificateRequest,
+    Event,
+    ServerHello,
+    ServerHelloDone,
+    ServerKeyExchange,
+)
+from .hello import (
+    ENCRYPT_THEN_MAC,
+    EXTENDED_MASTER_SECRET,
+    SESSION_TICKET,
+    SSL30,
+    TLS10,
+    TLS11,
+    TLS12,
+    TLS13,
+    ClientHello,
+)
+from .records import ALERTS, CLOSE_NOTIFY, UNRECOGNIZED_NAME
+
+_CLASSIC = (
+    *suites.ECDHE_AEAD,
+    *suites.ECDHE_CBC,
+    *suites.DHE_AEAD,
+    *suites.DHE_CBC,
+    *suites.RSA_AEAD,
+    *suites.RSA_CBC,
+    *suites.BROKEN,
+)
+_OLD = tuple(suite for suite in _CLASSIC if suite not in suites.SINCE_TLS12)
+_GROUPS = (*suites.EC_GROUPS, *suites.RARE_EC_GROUPS, *suites.FF_GROUPS)
+_FLAGS = (EXTENDED_MASTER_SECRET, ENCRYPT_THEN_MAC, SESSION_TICKET)
+
+
+def _hello(version: int, offered: tuple[int, ...]) -> ClientHello:
+    return ClientHello(
+        version=version,
+        suites=offered,
+        groups=_GROUPS,
+        signatures=suites.SIGNATURES if version >= TLS12 else (),
+        flags=_FLAGS,
+        compressions=(1, 0),
+    )
+
+
+WARNING = 1
+
+# What is offered by name, in the order of asking. Versions offer all that they have; families
+# are offered alone, on TLS 1.2, to be refused.
+HELLOS: dict[str, ClientHello] = {
+    "tls1.2": _hello(TLS12, _CLASSIC),
+    "tls1.3": ClientHello(
+        version=TLS13,
+        suites=suites.TLS13,
+        groups=(*suites.HYBRID_GROUPS, *suites.EC_GROUPS, *suites.FF_GROUPS),
+        signatures=suites.SIGNATURES,
+    ),
+    "tls1.1": _hello(TLS11, _OLD),
+    "tls1.0": _hello(TLS10, _OLD),
+    "ssl3": ClientHello(SSL30, _OLD, compressions=(1, 0)),
+    "cbc": _hello(TLS12, suites.ECDHE_CBC),
+    "static_rsa": _hello(TLS12, (*suites.RSA_AEAD, *suites.RSA_CBC)),
+    "dhe": _hello(TLS12, (*suites.DHE_AEAD, *suites.DHE_CBC)),
+    "broken": _hello(TLS12, suites.BROKEN),
+    "forbidden": _hello(
+        TLS12,
+        (
+            *suites.ECDHE_CBC,
+            *suites.RSA_AEAD,
+            *suites.RSA_CBC,
+            *suites.DHE_AEAD,
+            *suites.DHE_CBC,
+            *suites.BROKEN,
+        ),
+    ),
+}
+
+FIRST = ("tls1.2", "tls1.3", "tls1.1", "forbidden")
+"""What is asked of every port."""
+
+COVERS: dict[str, tuple[str, ...]] = {
+    "tls1.1": ("tls1.0", "ssl3"),
+    "forbidden": ("cbc", "static_rsa", "dhe", "broken"),
+}
+"""Hellos whose refusal refuses others: a client offers its version and all below it (RFC 5246
+appendix E.1), and a suite among others is a suite offered."""
+
+
+@dataclass
+class Reply:
+    """Collects the events of one flight until it is complete.
+
+    ``refusal`` is the alert that ended it; ``warning`` one that may still be followed by a
+    ServerHello (unrecognized_name: RFC 6066 section 3).
+    """
+
+    hello: Optional[ServerHello] = None
+    chain: tuple[bytes, ...] = ()
+    key: ServerKeyExchange = field(default_factory=ServerKeyExchange)
+    asks_certificate: bool = False
+    done: bool = False
+    refusal: Optional[Alert] = None
+    warning: Optional[Alert] = None
+
+    def add(self, event: Event) -> bool:
+        """Takes in an event; whether the flight is over with it."""
+        if isinstance(event, ServerHello):
+            self.hello = event
+            self.done = event.version >= TLS13
+        elif isinstance(event, Certificate):
+            self.chain = event.chain
+        elif isinstance(event, ServerKeyExchange):
+            self.key = event
+        elif isinstance(event, CertificateRequest):
+            self.asks_certificate = True
+        elif isinstance(event, ServerHelloDone):
+            self.done = True
+        elif isinstance(event, Alert) and event.level == WARNING and event.description:
+            self.warning = event
+        elif isinstance(event, Alert):
+            self.refusal = event
+        return self.done or self.refusal is not None
+
+
+def outcome(name: str, reply: Reply, failure: Optional[Failure] = None) -> Offer:
+    """What the reply to the hello of that name means; ``failure`` is what cut it short.
+
+    Accepted is a ServerHello of the offered version with an offered suite. Refused is an alert
+    (also after the ServerHello) or a ServerHello of a lower version. Anything else (dropped,
+    silent, no TLS, a suite that was not offered, a name that is not served) is neither.
+    """
+    offered, seen = HELLOS[name], reply.hello
+    refusal = _refusal(reply, failure)
+    if seen is None:
+        unsaid = refusal is None or refusal.alert in (None, UNRECOGNIZED_NAME)
+        return Offer(name, None if unsaid else False, failure=refusal or failure)
+    contradiction = _contradiction(offered, seen)
+    return Offer(
+        name=name,
+        accepted=None if contradiction else seen.version == offered.version and not refusal,
+        version=seen.version,
+        suite=seen.suite,
+        group=seen.group if seen.group is not None else reply.key.group,
+        dh_bits=reply.key.dh_bits,
+        signature=reply.key.signature,
+        extensions=seen.extensions,
+        compression=seen.compression,
+        client_certificate=_asked(seen, reply),
+        failure=contradiction or refusal or failure,
+    )
+
+
+def _refusal(reply: Reply, failure: Optional[Failure]) -> Optional[Failure]:
+    alert = reply.refusal
+    if alert is None and failure is not None and failure.cause in ("closed", "reset"):
+        alert = reply.warning
+    if alert is None:
+        return None
+    if alert.description == CLOSE_NOTIFY:
+        return Failure("hello", "closed", alert.name)
+    return Failure("hello", "alert", alert.name, alert.description)
+
+
+def _contradiction(offered: ClientHello, seen: ServerHello) -> Optional[Failure]:
+    if seen.version > offered.version:
+        detail = f"answered with version {seen.version:#06x}, which was not offered"
+        return Failure("hello", "unexpected", detail)
+    if seen.suite not in offered.suites:
+        detail = f"answered with suite {seen.suite:#06x}, which was not offered"
+        return Failure("hello", "unexpected", detail)
+    return None
+
+
+def _asked(seen: ServerHello, reply: Reply) -> Optional[bool]:
+    return reply.asks_certificate if reply.done and seen.version < TLS13 else None
+
+
+def concluded(offer: Offer) -> tuple[Offer, ...]:
+    """The refusals that follow from one; none where the server answered with a ServerHello."""
+    if offer.accepted is not False or offer.version is not None:
+        return ()
+    failure = offer.failure or Failure("hello", "closed")
+    said = replace(failure, detail=f"{failure.detail} (to {offer.name})".strip())
+    return tuple(Offer(name, False, failure=said) for name in COVERS[offer.name])
+
+
+def closed_as_refusal(offer: Offer, agreed: bool) -> bool:
+    """Whether the end of the connection is the server's answer to the hello.
+
+    GnuTLS refuses with close_notify, Dovecot 2.3 by closing without a word. The first says so
+    itself; the second can be meant only for the hello where the server had just ``agreed`` to
+    begin TLS. On a port that accepts no hello at all neither is a refusal: TLS is broken there.
+    """
+    failure = offer.failure
+    closed = offer.accepted is None and failure is not None and failure.cause == "closed"
+    if not closed or failure is None or failure.stage != "hello":
+        return False
+    return agreed or failure.detail == ALERTS[CLOSE_NOTIFY]
+
+
+def unanswered(offer: Offer) -> bool:
+    """Whether the server was gone before or after the hello, without a word."""
+    cause = offer.failure.cause if offer.failure is not None else ""
+    return offer.accepted is None and cause in ("closed", "reset", "refused")
+
+
+def settle(offer: Offer, again: Offer) -> Offer:
+    """What an unanswered offer and its repetition mean, on a port that accepts another one.
+
+    To be dropped right after the hello may be an accident (an overloaded server does it too);
+    twice, it is a refusal.
+    """
+    if _dropped(offer) and _dropped(again):
+        return replace(again, accepted=False)
+    return again
+
+
+def _dropped(offer: Offer) -> bool:
+    return unanswered(offer) and offer.failure is not None and offer.failure.stage == "hello"

@@ -1,0 +1,462 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The drive: recorded conversations played back, and a server on loopback that misbehaves."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+import time
+from typing import Any, Optional
+
+import pytest
+
+from ansible_collections.postmaster.tls.plugins.module_utils import probe as module
+from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+    Endpoint,
+    EndpointObservation,
+    Failure,
+    Handshake,
+    Service,
+    TlsMode,
+    from_plain,
+    to_plain,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.probe import (
+    Target,
+    default_endpoints,
+    handshakes,
+    observe,
+    probe,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.transport import Limits, run
+from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.evil_server import (
+    Behaviour,
+    decent,
+    endlessly,
+    evil,
+    hears,
+    reset,
+    says,
+    silent,
+    then,
+)
+from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.replay import (
+    ReplayNetwork,
+    conversations,
+    transcript,
+)
+
+STARTTLS, IMPLICIT = TlsMode.STARTTLS, TlsMode.IMPLICIT
+QUICK = Limits(connect=0.5, total=0.4, host=3.0, received=40_000)
+
+
+def replayed(
+    scripts: list[list[str]], service: Service, mode: TlsMode, piece: int = 1 << 16
+) -> EndpointObservation:
+    target = Target(Endpoint("192.0.2.1", 1, service, mode), None, "postmaster-tls-probe-0")
+    return run(observe(target, ReplayNetwork(scripts, piece)))
+
+
+# ---------------------------------------------------------------------------------------------
+# Real servers
+
+PLAIN, SASL, LOGIN, USER = "AUTHENTICATE PLAIN", "AUTH PLAIN", "LOGIN", "USER"
+REAL: list[tuple[str, int, dict[str, Any]]] = [
+    (
+        "imap-dovecot-2.3-cleartext-allowed",
+        2,
+        {"attempts": [(PLAIN, False)], "starttls": True, "mechanisms": ("PLAIN", "LOGIN")},
+    ),
+    (
+        "imap-dovecot-2.4-cleartext-refused",
+        1,
+        {
+            "attempts": [(LOGIN, True), (PLAIN, True)],
+            "starttls": True,
+            "starttls_inside": False,
+            "mechanisms": (),
+            "mechanisms_tls": ("PLAIN",),
+        },
+    ),
+    (
+        "imap-dovecot-2.4-no-tls",
+        2,
+        {"attempts": [(PLAIN, False)], "starttls": False, "capabilities_tls": None},
+    ),
+    ("imap-courier-5.0-cleartext-allowed", 2, {"attempts": [(PLAIN, False)], "starttls": True}),
+    (
+        "imap-courier-5.0-cleartext-refused",
+        1,
+        {"attempts": [(LOGIN, True), (PLAIN, True)], "starttls": True},
+    ),
+    (
+        "imap-courier-5.0-required-without-starttls",
+        2,
+        {"attempts": [(PLAIN, False)], "starttls": False},
+    ),
+    ("pop3-courier-5.0-cleartext-allowed", 1, {"attempts": [(USER, False)], "mechanisms": ()}),
+    (
+        "pop3-courier-5.0-cleartext-refused",
+        1,
+        {"attempts": [(USER, True), (SASL, True)], "starttls": True},
+    ),
+    ("pop3-dovecot-2.3-implicit", 1, {"attempts": [], "starttls": None, "capabilities": None}),
+    (
+        "sieve-dovecot-2.3-cleartext-allowed",
+        2,
+        {"attempts": [(PLAIN, False)], "mechanisms": ("PLAIN", "LOGIN"), "starttls": True},
+    ),
+    (
+        "sieve-dovecot-2.4-cleartext-refused",
+        1,
+        {"attempts": [(PLAIN, True)], "mechanisms": (), "mechanisms_tls": ("PLAIN",)},
+    ),
+]
+
+
+@pytest.mark.parametrize("piece", [1 << 16, 1])
+@pytest.mark.parametrize(("name", "talks", "expected"), REAL, ids=[name for name, _, _ in REAL])
+def test_real_servers(name: str, talks: int, expected: dict[str, Any], piece: int) -> None:
+    scripts = transcript(f"{name}.txt")
+    assert len(scripts) == talks
+    mode = IMPLICIT if name.endswith("implicit") else STARTTLS
+    seen = replayed(scripts, Service(name.split("-")[0]), mode, piece)
+    found = {key: getattr(seen, key) for key in expected}
+    found["attempts"] = [(each.command, each.refused) for each in seen.attempts]
+    assert found == expected
+    assert seen.failures == ()
+    asks_tls = mode is IMPLICIT or seen.starttls
+    assert seen.connections == talks + (9 if asks_tls else 0)  # the hellos find nobody any more
+    assert (seen.handshake == Handshake(0x0304, 0x1302)) is bool(asks_tls)
+    assert from_plain(EndpointObservation, to_plain(seen)) == seen
+
+
+# ---------------------------------------------------------------------------------------------
+# Servers that end the conversation because of an attempt
+
+REFUSES_BY_CLOSING = """
+CONNECT
+S: +OK hi
+C: CAPA
+S: -ERR what
+C: USER postmaster-tls-probe-*
+BREAK closed
+CONNECT
+S: +OK hi
+C: CAPA
+S: -ERR what
+C: AUTH PLAIN
+S: -ERR no
+C: STLS
+BREAK reset
+CONNECT
+S: +OK hi
+C: CAPA
+S: -ERR what
+C: STLS
+S: +OK go
+TLS
+C: CAPA
+S: -ERR what
+C: QUIT
+"""
+
+
+def test_what_ended_a_conversation_is_not_tried_again() -> None:
+    seen = replayed(conversations(REFUSES_BY_CLOSING), Service.POP3, STARTTLS)
+    assert [(a.command, a.refused) for a in seen.attempts] == [(USER, None), (SASL, True)]
+    assert seen.failures == (Failure("login", "closed"),)
+    assert seen.starttls is True
+    assert seen.capabilities_tls == ()
+
+
+PREAUTH = """
+CONNECT
+S: * PREAUTH welcome
+C: p1 CAPABILITY
+S: * CAPABILITY IMAP4rev1 STARTTLS
+S: p1 OK
+C: p2 STARTTLS
+S: p2 BAD too late
+"""
+
+
+def test_nobody_logs_in_where_everybody_is() -> None:
+    seen = replayed(conversations(PREAUTH), Service.IMAP, STARTTLS)
+    assert (seen.preauth, seen.attempts, seen.starttls) == (True, (), False)
+    assert seen.failures == (Failure("starttls", "refused", "BAD too late"),)
+
+
+# ---------------------------------------------------------------------------------------------
+# A peer that misbehaves
+
+OK, CAPABLE = b"* OK hi\r\n", b"* CAPABILITY IMAP4rev1 STARTTLS\r\np1 OK\r\n"
+NO, BEGIN = b"p2 NO not without TLS\r\n", b"p3 OK begin\r\n"
+BEFORE_TLS = says(OK, CAPABLE, NO, BEGIN)
+HTTP = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+SERVER_HELLO = bytes.fromhex("160303002a020000260303") + bytes(33) + b"\xc0\x2f\0"
+BIG = b"\x16\x03\x03\x40\x00\x0b\x98\x96\x80" + bytes(16380)
+
+
+def at_tls(behaviour: Behaviour) -> Behaviour:
+    """Misbehaves after it has agreed to STARTTLS, however it was asked."""
+
+    def behave(sock: socket.socket) -> None:
+        sock.sendall(OK)
+        while True:
+            line = sock.recv(4096)
+            tag, _, command = line.strip().partition(b" ")
+            if command == b"CAPABILITY":
+                sock.sendall(b"* CAPABILITY IMAP4rev1 STARTTLS\r\n" + tag + b" OK\r\n")
+            elif command == b"STARTTLS":
+                sock.sendall(tag + b" OK begin\r\n")
+                break
+            elif line:
+                sock.sendall(tag + b" NO not without TLS\r\n")
+            else:
+                return
+        behaviour(sock)
+
+    return behave
+
+
+HOSTILE: list[tuple[str, TlsMode, Behaviour, list[tuple[str, str]], int]] = [
+    ("silent", STARTTLS, silent, [("greeting", "timeout")], 1),
+    ("slow greeting", STARTTLS, endlessly(b"*", 0.05), [("greeting", "timeout")], 1),
+    ("endless banner", STARTTLS, endlessly(b"x" * 999), [("greeting", "too_much")], 1),
+    ("endless noise", STARTTLS, endlessly(b"\x00\xff\n"), [("greeting", "unexpected")], 1),
+    ("HTTP", STARTTLS, says(HTTP), [("greeting", "unexpected")], 1),
+    ("NUL and escapes", STARTTLS, says(b"\x00\x1b[2J\r\n"), [("greeting", "unexpected")], 1),
+    ("busy", STARTTLS, says(b"* BYE busy\r\n"), [("greeting", "refused")], 1),
+    ("closed at once", STARTTLS, says(b""), [("greeting", "closed")], 1),
+    ("reset at once", STARTTLS, reset, [("greeting", "reset")], 1),
+    (
+        "endless capabilities",
+        STARTTLS,
+        then(says(OK, b""), endlessly(b"* X\r\n")),
+        [("capability", "too_much")],
+        1,
+    ),
+    ("literal bomb", STARTTLS, says(OK, b"* X {99999999}\r\n"), [("capability", "too_much")], 1),
+    ("closed at capability", STARTTLS, says(OK, b""), [("capability", "closed")], 1),
+    ("reset at capability", STARTTLS, then(says(OK, b""), reset), [("capability", "reset")], 1),
+    (
+        "no STARTTLS though listed",
+        STARTTLS,
+        says(OK, CAPABLE, NO, b"p3 NO later\r\n"),
+        [("starttls", "refused")],
+        2,
+    ),
+    ("TLS then silence", STARTTLS, at_tls(silent), [("handshake", "timeout")], 2),
+    (
+        "TLS then noise",
+        STARTTLS,
+        at_tls(then(hears, says(b"* OK noise\r\n"))),
+        [("handshake", "not_tls")],
+        2,
+    ),
+    ("TLS then closed", STARTTLS, at_tls(hears), [("handshake", "closed")], 10),
+    ("TLS then reset", STARTTLS, at_tls(then(hears, reset)), [("handshake", "reset")], 10),
+    (
+        "words in clear after STARTTLS",
+        STARTTLS,
+        says(OK, CAPABLE, NO, BEGIN + b"* OK injected\r\n"),
+        [("starttls", "unexpected"), ("handshake", "not_tls")],
+        2,
+    ),
+    ("HTTP", IMPLICIT, then(hears, says(HTTP)), [("handshake", "not_tls")], 2),
+    ("silent", IMPLICIT, silent, [("handshake", "timeout")], 2),
+    ("reset", IMPLICIT, then(hears, reset), [("handshake", "reset")], 10),
+    (
+        "alert",
+        IMPLICIT,
+        then(hears, says(b"\x15\x03\x01\x00\x02\x02\x28")),
+        [("handshake", "alert")],
+        10,
+    ),
+    (
+        "huge certificate",
+        IMPLICIT,
+        then(hears, then(says(SERVER_HELLO), endlessly(BIG))),
+        [("handshake", "too_much")],
+        10,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "behaviour", "failures", "connections"),
+    HOSTILE,
+    ids=[f"{mode.value}: {name}" for name, mode, *_ in HOSTILE],
+)
+def test_hostile_peers(
+    name: str,
+    mode: TlsMode,
+    behaviour: Behaviour,
+    failures: list[tuple[str, str]],
+    connections: int,
+) -> None:
+    with evil(behaviour) as server:
+        endpoint = Endpoint("127.0.0.1", server.port, Service.IMAP, mode)
+        begun = time.monotonic()
+        (seen,) = probe([endpoint], QUICK)
+        spent = time.monotonic() - begun
+        assert server.total == seen.connections
+        # Who is cut off in the middle of sending notices late.
+        assert server.most <= 2 or name == "huge certificate"
+    assert [(f.stage, f.cause) for f in seen.failures] == failures
+    assert seen.connections == connections
+    assert spent < connections * QUICK.total * 1.1 + 0.1
+    assert seen.open is True
+    assert [o.name for o in seen.offers if o.accepted] == (
+        ["tls1.2"] if name == "huge certificate" else []
+    )
+    assert "\x1b" not in repr(to_plain(seen))
+
+
+def test_refused_and_broken_are_told_apart() -> None:
+    """A TLS that closes on every hello is broken, and so nothing was refused."""
+    with evil(at_tls(hears)) as server:
+        (seen,) = probe([Endpoint("127.0.0.1", server.port, Service.IMAP, STARTTLS)], QUICK)
+    assert len(seen.offers) == 9
+    assert {offer.accepted for offer in seen.offers} == {None}
+
+
+def test_the_time_for_a_host_is_shared_by_its_ports() -> None:
+    limits = Limits(total=2.0, host=0.5)
+    with evil(silent) as one, evil(silent) as two, evil(silent) as three:
+        ports = [server.port for server in (one, two, three)]
+        asked = [Endpoint("127.0.0.1", port, Service.IMAP, STARTTLS) for port in ports]
+        begun = time.monotonic()
+        seen = probe(asked, limits)
+        assert time.monotonic() - begun < 0.5 * 1.1 + 0.05
+    assert [(each.failures[0].stage, each.failures[0].cause) for each in seen] == [
+        ("greeting", "timeout"),
+        ("greeting", "timeout"),
+        ("connect", "timeout"),
+    ]
+    assert [each.open for each in seen] == [True, True, None]
+
+
+# ---------------------------------------------------------------------------------------------
+# A decent server, and none at all
+
+
+@pytest.mark.parametrize(("secured", "mode"), [(False, STARTTLS), (True, IMPLICIT)])
+def test_a_decent_server(secured: bool, mode: TlsMode) -> None:
+    with evil(decent(secured)) as server:
+        (seen,) = probe([Endpoint("127.0.0.1", server.port, Service.IMAP, mode)])
+        assert server.total == seen.connections
+        assert server.most <= 2
+    assert seen.connections == 10
+    assert seen.failures == ()
+    assert seen.handshake is not None
+    assert seen.handshake.version == 0x0304
+    assert len(seen.chain) == 1
+    assert (seen.starttls, seen.starttls_inside) == (None if secured else True, False)
+    accepted = {offer.name: offer.accepted for offer in seen.offers}
+    assert accepted == {
+        "tls1.3": True,
+        "tls1.2": True,
+        **dict.fromkeys(("ssl3", "tls1.0", "tls1.1"), False),
+        **dict.fromkeys(("cbc", "static_rsa", "dhe", "broken"), False),
+    }
+    tls13 = seen.offer("tls1.3")
+    assert tls13 is not None
+    assert tls13.group is not None
+
+
+def test_a_handshake_alone_takes_one_connection_and_attempts_nothing() -> None:
+    with evil(decent()) as server:
+        (seen,) = handshakes([Endpoint("127.0.0.1", server.port, Service.IMAP, STARTTLS)])
+        assert server.total == seen.connections == 1
+    assert seen.handshake is not None
+    assert (seen.attempts, seen.offers, seen.failures) == ((), (), ())
+
+
+def test_closed_ports_cost_one_connection_and_fail_nothing() -> None:
+    with evil(silent) as server:
+        port = server.port
+    (seen,) = probe([Endpoint("127.0.0.1", port, Service.IMAP, STARTTLS)])
+    assert (seen.open, seen.connections) == (False, 1)
+    assert seen.failures == (Failure("connect", "refused", "Connection refused"),)
+
+
+def test_drops_of_one_hello_are_repeated_once() -> None:
+    """A server that resets on old versions, and accepts others, refuses the old ones."""
+    good = decent(secured=True)
+
+    def behave(sock: socket.socket) -> None:
+        hello = sock.recv(5000, socket.MSG_PEEK)
+        if hello[9:11] == b"\3\0":
+            sock.recv(5000)
+            reset(sock)
+        else:
+            good(sock)
+
+    with evil(behave) as server:
+        (seen,) = probe([Endpoint("127.0.0.1", server.port, Service.IMAP, IMPLICIT)])
+    ssl3 = seen.offer("ssl3")
+    assert ssl3 is not None
+    assert ssl3.accepted is False
+    assert ssl3.failure == Failure("hello", "reset", "Connection reset by peer")
+    assert seen.connections == 11
+
+
+# ---------------------------------------------------------------------------------------------
+# Targets
+
+
+def test_default_endpoints() -> None:
+    found = default_endpoints(["192.0.2.1", "2001:db8::1"])
+    assert [(e.port, e.service.value, e.tls_mode.value) for e in found[:5]] == [
+        (143, "imap", "starttls"),
+        (993, "imap", "implicit"),
+        (110, "pop3", "starttls"),
+        (995, "pop3", "implicit"),
+        (4190, "sieve", "starttls"),
+    ]
+    assert {e.host for e in found[5:]} == {"2001:db8::1"}
+
+
+@pytest.mark.parametrize(
+    ("host", "given", "sent"),
+    [
+        ("mail.example.org", None, "mail.example.org"),
+        ("mail.example.org", "other.example.org", "other.example.org"),
+        ("192.0.2.1", None, None),
+        ("192.0.2.1", "other.example.org", "other.example.org"),
+    ],
+)
+def test_the_name_sent_in_tls(
+    monkeypatch: pytest.MonkeyPatch, host: str, given: Optional[str], sent: Optional[str]
+) -> None:
+    targets: list[Target] = []
+
+    async def remember(target: Target, _: object) -> EndpointObservation:
+        targets.append(target)
+        return EndpointObservation(target.endpoint)
+
+    monkeypatch.setattr(module, "observe", remember)
+    monkeypatch.setattr(module, "resolve", lambda hosts: dict.fromkeys(hosts, ("192.0.2.1", "::1")))
+    seen = probe([Endpoint(host, 993, Service.IMAP, IMPLICIT)], server_name=given)
+    assert [each.endpoint.host for each in seen] == ["192.0.2.1", "::1"]
+    assert [target.server_name for target in targets] == [sent, sent]
+    assert targets[0].nobody != targets[1].nobody
+    assert targets[0].nobody.startswith("postmaster-tls-probe-")
+
+
+def test_a_name_without_address_is_an_observation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "resolve", lambda hosts: dict.fromkeys(hosts, ()))
+    endpoint = Endpoint("mail.invalid", 993, Service.IMAP, IMPLICIT)
+    expected = EndpointObservation(endpoint)
+    failure = Failure("connect", "unreachable", "the name has no address")
+    assert probe([endpoint]) == (dataclasses.replace(expected, failures=(failure,)),)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "ä.example", ".example", "a" * 254, "x\n"])
+def test_a_server_name_must_be_one(name: str) -> None:
+    with pytest.raises(ValueError, match="is no host name"):
+        probe([], server_name=name)

@@ -1,0 +1,157 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Optional
+
+import pytest
+
+from ansible_collections.postmaster.tls.plugins.module_utils.model import Failure, Offer
+from ansible_collections.postmaster.tls.plugins.module_utils.wire.flight import (
+    Alert,
+    Certificate,
+    CertificateRequest,
+    Event,
+    ServerHello,
+    ServerHelloDone,
+    ServerKeyExchange,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.wire.offers import (
+    HELLOS,
+    Reply,
+    closed_as_refusal,
+    outcome,
+    settle,
+    unanswered,
+)
+
+TLS12 = ServerHello(0x0303, 0xC02F, 0, (0xFF01,))
+TLS10 = ServerHello(0x0301, 0xC013, 0, ())
+RETRY = ServerHello(0x0304, 0x1301, 0, (), group=0x11EC, retry=True)
+CLOSED = Failure("hello", "closed")
+RESET = Failure("hello", "reset")
+TIMEOUT = Failure("hello", "timeout")
+
+
+def reply(*events: Event) -> Reply:
+    collected = Reply()
+    for event in events:
+        collected.add(event)
+    return collected
+
+
+@pytest.mark.parametrize(
+    ("name", "events", "cut", "accepted", "cause", "alert"),
+    [
+        ("tls1.2", [TLS12, ServerHelloDone()], None, True, None, None),
+        ("tls1.2", [TLS12], TIMEOUT, True, "timeout", None),
+        ("tls1.2", [TLS12, Alert(2, 80)], None, False, "alert", 80),
+        ("tls1.2", [TLS10, ServerHelloDone()], None, False, None, None),
+        ("tls1.3", [RETRY], None, True, None, None),
+        ("tls1.3", [TLS12], None, None, "unexpected", None),  # a suite that was not offered
+        ("tls1.0", [TLS12], None, None, "unexpected", None),  # a higher version
+        ("cbc", [TLS12], None, None, "unexpected", None),
+        ("ssl3", [Alert(2, 70)], None, False, "alert", 70),
+        ("ssl3", [Alert(2, 40)], None, False, "alert", 40),
+        ("ssl3", [Alert(1, 0)], None, None, "closed", None),
+        ("ssl3", [Alert(1, 41)], CLOSED, False, "alert", 41),
+        ("ssl3", [Alert(1, 41)], TIMEOUT, None, "timeout", None),
+        ("tls1.2", [Alert(1, 112), TLS12, ServerHelloDone()], None, True, None, None),
+        ("tls1.2", [Alert(2, 112)], None, None, "alert", 112),
+        ("ssl3", [], CLOSED, None, "closed", None),
+        ("ssl3", [], RESET, None, "reset", None),
+        ("ssl3", [], TIMEOUT, None, "timeout", None),
+    ],
+)
+def test_outcomes(
+    name: str,
+    events: list[Event],
+    cut: Optional[Failure],
+    accepted: Optional[bool],
+    cause: Optional[str],
+    alert: Optional[int],
+) -> None:
+    offer = outcome(name, reply(*events), cut)
+    assert offer.accepted is accepted
+    assert (offer.failure.cause if offer.failure else None) == cause
+    assert (offer.failure.alert if offer.failure else None) == alert
+
+
+def test_what_is_kept_of_a_flight() -> None:
+    key = ServerKeyExchange(0x001D, None, 0x0804)
+    whole = reply(TLS12, Certificate((b"der",)), key, CertificateRequest(), ServerHelloDone())
+    assert outcome("tls1.2", whole) == Offer(
+        name="tls1.2",
+        accepted=True,
+        version=0x0303,
+        suite=0xC02F,
+        group=0x001D,
+        signature=0x0804,
+        extensions=(0xFF01,),
+        compression=0,
+        client_certificate=True,
+    )
+    assert whole.chain == (b"der",)
+
+
+@pytest.mark.parametrize(
+    ("events", "asked"),
+    [([TLS12, ServerHelloDone()], False), ([TLS12], None), ([RETRY], None)],
+)
+def test_not_asking_for_a_certificate_must_be_seen(
+    events: list[Event], asked: Optional[bool]
+) -> None:
+    assert outcome("tls1.3", reply(*events)).client_certificate is asked
+
+
+NOTIFIED = Failure("hello", "closed", "close_notify")
+
+
+@pytest.mark.parametrize(
+    ("failure", "agreed", "refusal", "repeat"),
+    [
+        (CLOSED, True, True, True),
+        (CLOSED, False, False, True),
+        (NOTIFIED, False, True, True),
+        (RESET, True, False, True),
+        (TIMEOUT, True, False, False),
+        (Failure("greeting", "closed"), True, False, True),
+        (Failure("connect", "refused"), True, False, True),
+        (Failure("starttls", "refused"), True, False, True),
+        (None, True, False, False),
+    ],
+)
+def test_what_a_closed_connection_says(
+    failure: Optional[Failure], agreed: bool, refusal: bool, repeat: bool
+) -> None:
+    offer = Offer("ssl3", None, failure=failure)
+    assert closed_as_refusal(offer, agreed) is refusal
+    assert unanswered(offer) is repeat
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "accepted"),
+    [
+        (RESET, RESET, False),
+        (RESET, CLOSED, False),
+        (RESET, TIMEOUT, None),
+        (Failure("greeting", "closed"), RESET, None),
+        (RESET, Failure("connect", "refused"), None),
+    ],
+)
+def test_dropped_twice_is_refused(first: Failure, again: Failure, accepted: Optional[bool]) -> None:
+    settled = settle(Offer("ssl3", None, failure=first), Offer("ssl3", None, failure=again))
+    assert settled == Offer("ssl3", accepted, failure=again)
+
+
+def test_a_repetition_that_is_answered_counts() -> None:
+    answered = Offer("ssl3", True, version=0x0300)
+    assert settle(Offer("ssl3", None, failure=RESET), answered) == answered
+
+
+def test_the_names_that_policies_rely_on() -> None:
+    assert set(HELLOS) == {
+        *["ssl3", "tls1.0", "tls1.1", "tls1.2", "tls1.3"],
+        *["cbc", "static_rsa", "dhe", "broken"],
+    }

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils import basic
+from ansible.module_utils.common.text.converters import to_bytes
+
+from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+    Problem,
+    Product,
+    ServerConfig,
+    from_plain,
+)
+from ansible_collections.postmaster.tls.plugins.modules import server_info
+
+SERVER = ServerConfig(Product.COURIER, "5.0.13", None, "/etc/courier")
+
+
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    arguments = {"ANSIBLE_MODULE_ARGS": {"_ansible_check_mode": True}}
+    monkeypatch.setattr(basic, "_ANSIBLE_ARGS", to_bytes(json.dumps(arguments)))
+    monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
+    with pytest.raises(SystemExit) as left:
+        server_info.main()
+    assert left.value.code in (0, None)
+    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return answer
+
+
+def test_check_mode_returns_what_was_seen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problem = Problem("dovecot could not be observed")
+    monkeypatch.setattr(server_info, "observe_all", lambda: ((SERVER,), (problem,)))
+    answer = run(monkeypatch, capsys)
+    assert answer["changed"] is False
+    assert [from_plain(ServerConfig, s) for s in answer["servers"]] == [SERVER]
+    assert [from_plain(Problem, p) for p in answer["problems"]] == [problem]
+
+
+def test_the_samples_are_of_the_documented_types() -> None:
+    documented = yaml.safe_load(server_info.RETURN)
+    assert set(documented) == {"servers", "problems"}
+    assert from_plain(ServerConfig, documented["servers"]["sample"][0]).version == "5.0.13"
+    assert from_plain(Problem, documented["problems"]["sample"][0]).origin is None
