@@ -1,0 +1,17 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All checks by id. Its keys equal those of the catalogue in policy/checks (a test keeps it so)."""
+
+from __future__ import annotations
+
+from . import certificates, configuration, operation, plaintext, tls
+from .base import CheckFunction
+
+CHECKS: dict[str, CheckFunction] = {
+    **plaintext.TABLE,
+    **tls.TABLE,
+    **certificates.TABLE,
+    **configuration.TABLE,
+    **operation.TABLE,
+}
