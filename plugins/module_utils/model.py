@@ -373,13 +373,14 @@ def from_plain(cls: type[T], data: Any) -> T:
     return typing.cast(T, _build(cls, data, cls.__name__))
 
 
+_NONE = None.__class__
 _HINTS: dict[type, dict[str, Any]] = {}
 
 
 def _build(kind: Any, data: Any, where: str) -> Any:
     origin = typing.get_origin(kind)
     if origin is typing.Union:
-        inner = next(a for a in typing.get_args(kind) if a is not type(None))
+        inner = next(a for a in typing.get_args(kind) if a is not _NONE)
         return None if data is None else _build(inner, data, where)
     if origin is tuple:
         if not isinstance(data, (list, tuple)):

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action of postmaster.tls.posture: one module call on the node, probes from here, judgement."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any, Optional
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ..module_utils.model import Posture, to_plain
+from ..module_utils.probe import probe
+from ..module_utils.transport import Limits
+from ..plugin_utils import judge, observe, policy, targets
+
+EXPECTED = (policy.PolicyError, judge.WaiverError, observe.Unreadable, ValueError)
+
+
+class ActionModule(ActionBase):
+    """See plugins/modules/posture.py for the documentation."""
+
+    _requires_connection = True
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(
+        self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None
+    ) -> dict[str, Any]:
+        """Observe and judge one host."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        _result, args = self.validate_argument_spec(
+            {
+                "profile": {"type": "str", "default": "intermediate"},
+                "addresses": {"type": "list", "elements": "str", "required": True},
+                "names": {"type": "list", "elements": "str", "default": []},
+                "waivers": {"type": "list", "elements": "raw", "default": []},
+                "observations": {"type": "list", "elements": "dict"},
+                "timeout": {"type": "float", "default": 10.0},
+            }
+        )
+        policy_args = (args["profile"], args["names"], args["waivers"])
+        try:
+            answer = self._node(variables)
+            found = observe.servers(answer)
+            ports = targets.endpoints(args["addresses"], found)
+            seen = (
+                probe(ports, Limits(total=args["timeout"]), _sni(args["names"]))
+                if args["observations"] is None
+                else observe.observations(args["observations"])
+            )
+            now = datetime.now(timezone.utc)
+            posture = Posture(
+                host=str(variables.get("inventory_hostname", "")),
+                observed_at=now.isoformat(timespec="seconds"),
+                profile=args["profile"],
+                servers=found,
+                endpoints=seen,
+                problems=observe.problems(answer),
+            )
+            judged = observe.judged(posture, *policy_args[1:], now)
+        except EXPECTED as error:
+            raise AnsibleActionFail(str(error)) from None
+        failing = judge.in_words(judge.fails(judged.findings))
+        return {"changed": False, "posture": to_plain(judged), "failing": failing}
+
+    def _node(self, variables: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = self._execute_module(
+            module_name="postmaster.tls.server_info", module_args={}, task_vars=variables
+        )
+        if answer.get("failed"):
+            raise AnsibleActionFail(str(answer.get("msg", "server_info failed")), result=answer)
+        return answer
+
+
+def _sni(names: list[str]) -> Optional[str]:
+    return names[0] if names else None

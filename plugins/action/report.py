@@ -1,0 +1,99 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action of postmaster.tls.report: postures of all hosts → report.json and a summary."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from datetime import datetime, timezone
+from typing import Any, Optional
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ..module_utils.model import Posture, Problem, from_plain
+from ..plugin_utils import policy
+from ..plugin_utils.report.json import document
+from ..plugin_utils.report.terminal import summary
+
+REPORT = "report.json"
+_LIMIT = 256 * 1024 * 1024
+
+
+class ActionModule(ActionBase):
+    """See plugins/modules/report.py for the documentation."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+    TRANSFERS_FILES = False
+
+    def run(
+        self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None
+    ) -> dict[str, Any]:
+        """Write the report of the play's hosts."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        _result, args = self.validate_argument_spec(
+            {
+                "variable": {"type": "str", "required": True},
+                "profile": {"type": "str", "default": "intermediate"},
+                "directory": {"type": "path", "required": True},
+                "summary": {"type": "bool", "default": True},
+            }
+        )
+        now = datetime.now(timezone.utc)
+        try:
+            profile = policy.load_profile(args["profile"])
+            postures = [
+                _posture(host, variables["hostvars"], args, now)
+                for host in variables.get("ansible_play_hosts_all", [])
+            ]
+            path = os.path.join(args["directory"], REPORT)
+            made = document(postures, profile, now, _previous(path))
+            _write(path, made)
+        except (policy.PolicyError, OSError, ValueError) as error:
+            raise AnsibleActionFail(f"the report could not be written: {error}") from None
+        if args["summary"]:
+            Display().display(summary(made, 80, colour=_colour()) + f"\nreport: {path}")
+        return {"changed": False, "path": path, "summary": made["summary"]}
+
+
+def _posture(host: str, hostvars: Any, args: dict[str, Any], now: datetime) -> Posture:
+    """The host's posture, or one that says that there is none."""
+    registered = hostvars[host].get(args["variable"]) or {}
+    if registered.get("posture"):
+        return from_plain(Posture, registered["posture"])
+    problem = Problem("the host could not be observed: it was not reached, or observing it failed")
+    at = now.isoformat(timespec="seconds")
+    return Posture(str(host), at, args["profile"], problems=(problem,))
+
+
+def _previous(path: str) -> Optional[dict[str, Any]]:
+    """The report that is there, if it is one of ours."""
+    try:
+        with open(path, encoding="utf-8") as handle:
+            found = json.loads(handle.read(_LIMIT))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and "hosts" in found else None
+
+
+def _write(path: str, made: dict[str, Any]) -> None:
+    """Write whole and rename: a reader never sees half a report."""
+    directory = os.path.dirname(path) or "."
+    os.makedirs(directory, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{REPORT}.", dir=directory)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+        json.dump(made, handle, indent=1, ensure_ascii=True)
+        handle.write("\n")
+    os.replace(temporary, path)
+
+
+def _colour() -> bool:
+    return "NO_COLOR" not in os.environ and sys.stdout.isatty()

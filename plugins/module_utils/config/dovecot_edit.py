@@ -1,0 +1,171 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Edit a Dovecot configuration as a careful administrator would: one own file, few marked lines.
+
+Pure: texts in, texts out. Wanted settings go into one file that is read after all others; what
+would still win over it is commented out where it stands, with a mark that says who did it and why.
+Everything else stays byte for byte.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import posixpath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Callable, Optional
+
+from ..model import Origin
+from .dovecot import (
+    CONTINUATION,
+    INCLUDE,
+    SETTING,
+    Document,
+    Line,
+    read_document,
+    setting_name,
+    settings,
+)
+
+DROP_IN = "99-postmaster-tls.conf"
+MARK = "# postmaster.tls: weaker than the policy, was: "
+HEADER = (
+    "# Written by postmaster.tls: TLS policy of this host's IMAP, POP3 and ManageSieve logins.\n"
+    "# Changes made here are overwritten by the next hardening run.\n"
+)
+
+Read = Callable[[str], Optional[str]]
+Glob = Callable[[str], Sequence[str]]
+
+
+class Stale(ValueError):
+    """A line to be neutralised is no longer what was observed; the message is a sentence."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the edited configuration must say: global settings, and lines that must not stand."""
+
+    settings: tuple[tuple[str, str], ...]
+    overrides: tuple[tuple[Origin, str], ...] = ()  # where, and the setting's name
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Files as they would be: new texts over the real ones."""
+
+    new: Mapping[str, str]
+    real_read: Read
+    real_glob: Glob
+
+    def read(self, path: str) -> Optional[str]:
+        """The text of ``path`` in the candidate."""
+        return self.new[path] if path in self.new else self.real_read(path)
+
+    def glob(self, pattern: str) -> Sequence[str]:
+        """Existing and new paths that match, in the order of glob(3)."""
+        added = [p for p in self.new if fnmatch.fnmatchcase(p, pattern)]
+        return sorted({*self.real_glob(pattern), *added}, key=_bytes)
+
+
+def edit(main: str, read: Read, glob: Glob, wanted: Wanted) -> dict[str, str]:
+    """The files that have to change, path → whole new text; empty when nothing does.
+
+    Raises :class:`Stale` when a line to neutralise has changed since it was observed.
+    """
+    document = read_document(main, read, glob)
+    overlay = Overlay(_drop_in(document, read, wanted), read, glob)
+    new = dict(overlay.new)
+    _require_fresh(document, wanted)
+    doomed = frozenset(origin for origin, _name in wanted.overrides) | _later(main, overlay, wanted)
+    doomed |= _continuations(document, doomed)
+    for file in sorted({origin.file for origin in doomed}):
+        text = overlay.read(file)
+        numbers = frozenset(origin.line for origin in doomed if origin.file == file)
+        new[file] = neutralise(text or "", numbers)
+    return {path: text for path, text in new.items() if text != read(path)}
+
+
+def drop_in_text(wanted: Sequence[tuple[str, str]]) -> str:
+    """The whole text of our own file."""
+    return HEADER + "".join(f"{name} = {value}\n" for name, value in wanted)
+
+
+def neutralise(text: str, numbers: frozenset[int]) -> str:
+    """``text`` with these lines (counted from 1) commented out and marked."""
+    lines = text.split("\n")
+    return "\n".join(
+        _commented(line) if number in numbers else line for number, line in enumerate(lines, 1)
+    )
+
+
+def _commented(line: str) -> str:
+    indent = line[: len(line) - len(line.lstrip())]
+    ending = "\r" if line.endswith("\r") else ""
+    return f"{indent}{MARK}{line.strip()}{ending}"
+
+
+def _continuations(document: Document, origins: frozenset[Origin]) -> frozenset[Origin]:
+    """The further lines of the assignments that begin at ``origins``."""
+    found, inside = set(), False
+    for line in document.lines:
+        inside = line.origin in origins or (inside and line.kind == CONTINUATION)
+        if inside:
+            found.add(line.origin)
+    return frozenset(found)
+
+
+def _drop_in(document: Document, read: Read, wanted: Wanted) -> dict[str, str]:
+    """Our own file, and the line that includes it where no include does yet."""
+    if not wanted.settings:
+        return {}
+    folder = _included_folder(document)
+    directory = folder or posixpath.dirname(document.main)
+    path = posixpath.join(directory, DROP_IN)
+    new = {path: drop_in_text(wanted.settings)}
+    if folder is None and not any(line.file == path for line in document.lines):
+        text = read(document.main) or ""
+        gap = "" if text.endswith("\n") or not text else "\n"
+        new[document.main] = f"{text}{gap}!include {DROP_IN}\n"
+    return new
+
+
+def _included_folder(document: Document) -> Optional[str]:
+    """The directory of the last global ``!include DIR/*.conf`` of the main file, if any."""
+    folders = [
+        posixpath.dirname(posixpath.join(posixpath.dirname(document.main), line.value))
+        for line in document.lines
+        if line.kind == INCLUDE and not line.scope and line.file == document.main
+        if posixpath.basename(line.value) == "*.conf"
+    ]
+    return posixpath.normpath(folders[-1]) if folders else None
+
+
+def _later(main: str, overlay: Overlay, wanted: Wanted) -> frozenset[Origin]:
+    """Global assignments read after our file that say something else."""
+    document = read_document(main, overlay.read, overlay.glob)
+    order = {line.origin: i for i, line in enumerate(document.lines)}
+    ours = [i for o, i in order.items() if posixpath.basename(o.file) == DROP_IN]
+    values = dict(wanted.settings)
+    return frozenset(
+        s.origin
+        for s in settings(document)
+        if not s.scope and s.name in values and s.value != values[s.name]
+        if ours and order[s.origin] > max(ours)
+    )
+
+
+def _require_fresh(document: Document, wanted: Wanted) -> None:
+    lines: dict[Origin, Line] = {line.origin: line for line in document.lines}
+    for origin, name in wanted.overrides:
+        line = lines.get(origin)
+        if line is None or line.kind != SETTING or setting_name(line) != name:
+            raise Stale(
+                f"{origin.file}:{origin.line} no longer sets {name}: "
+                "the configuration changed since it was read; run again"
+            )
+
+
+def _bytes(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a change of Courier is checked and activated on its own host.
+
+Courier has no checker of its own, and starts with a priority string that ends every handshake: so
+the shell parses the candidate (``sh -n``, nothing is run), and the linked library is asked for the
+string. Settings are read once at start, ``imapd restart`` applies none of them, so the running
+units are restarted; that ends live sessions. couriertls serves port 143 as user ``courier``, hence
+0640 root:courier for the PEM (Debian's own choice).
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Optional
+
+from . import host, tls_library
+from .config.courier_edit import edit
+from .text import clean
+from .transaction import FileState, capture
+
+UNITS = ("courier-imap", "courier-imap-ssl", "courier-pop", "courier-pop-ssl")
+FILE_LIMIT = 1024 * 1024
+# Where couriertls lives: Debian 11 and 12, then 13 and later.
+COURIERTLS = ("/usr/bin/couriertls", "/usr/lib/courier/couriertls")
+
+
+def candidate(
+    wants: Sequence[tuple[str, str, str]], overrides: Sequence[tuple[str, int, str]]
+) -> dict[str, str]:
+    """Path → new text of each file that changes.
+
+    ``wants`` are (file, variable, value), ``overrides`` (file, line, variable). Raises Stale and
+    ValueError as :func:`courier_edit.edit`, OSError for a file that cannot be read.
+    """
+    new = {}
+    for path in sorted({w[0] for w in wants} | {o[0] for o in overrides}):
+        old = host.read_text(path, FILE_LIMIT)
+        if old is None:
+            raise OSError(f"{path} cannot be read")
+        values = {name: value for file, name, value in wants if file == path}
+        lines = {line: name for file, line, name in overrides if file == path}
+        text = edit(path, old, values, lines)
+        if text != old:
+            new[path] = text
+    return new
+
+
+def states(texts: Mapping[str, str]) -> tuple[FileState, ...]:
+    """The new texts as file states; owner, mode and attributes stay."""
+    found = []
+    for path, text in texts.items():
+        old = capture(path)
+        content = text.encode("utf-8", "surrogateescape")
+        found.append(FileState(old.path, content, old.mode, old.uid, old.gid, old.xattrs))
+    return tuple(found)
+
+
+def pem_state(path: str, content: bytes) -> FileState:
+    """A combined PEM that couriertls can read on every port, and nobody else."""
+    return FileState(path, content, 0o640, 0, _group("courier"))
+
+
+def _group(name: str) -> int:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:  # another distribution: root alone, as upstream installs it
+        return 0
+
+
+def check(texts: Mapping[str, str], wants: Sequence[tuple[str, str, str]]) -> Optional[str]:
+    """Why the candidate must not go live, as a sentence that names the file; else ``None``."""
+    for path, text in texts.items():
+        problem = _shell_refuses(path, text)
+        if problem:
+            return problem
+    return _library_refuses(wants)
+
+
+def _shell_refuses(path: str, text: str) -> Optional[str]:
+    with tempfile.TemporaryDirectory(prefix="postmaster-tls.", dir="/run") as directory:
+        copy = os.path.join(directory, os.path.basename(path))
+        with open(copy, "wb") as handle:
+            handle.write(text.encode("utf-8", "surrogateescape"))
+        answer = host.run(["sh", "-n", copy])
+    if answer.rc == 0:
+        return None
+    words = clean(answer.stderr.replace(copy, path), 300)
+    return f"{path}: the shell cannot read the candidate: {words}"
+
+
+def _library_refuses(wants: Sequence[tuple[str, str, str]]) -> Optional[str]:
+    library = next((lib for lib in map(tls_library.linked, COURIERTLS) if lib), None)
+    if library is None:
+        return None
+    fields = {"TLS_PRIORITY": "priority", "TLS_CIPHER_LIST": "ciphers"}
+    for path, name, value in wants:
+        if name in fields:
+            try:
+                tls_library.expand(library, **{fields[name]: value})
+            except tls_library.Rejected as error:
+                return f"{path}: {library.name} {library.version} refuses {name}: {error}"
+    return None
+
+
+def activate() -> Optional[str]:
+    """Stop and start the units that run; those that are off stay off."""
+    running = [name for name in UNITS if host.unit(f"{name}.service").active]
+    if not running:
+        return None
+    answer = host.run(["systemctl", "restart", *running], timeout=120.0)
+    if answer.rc:
+        return f"systemctl restart {' '.join(running)} failed: {clean(answer.stderr, 200)}"
+    return None

@@ -1,0 +1,61 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Does every port still shake hands? Asked on the host itself, right after a change.
+
+This is the quick half of the proof: TLS works, or the change goes back at once, whatever becomes of
+the controller. It cannot say whether a login without TLS is refused (Dovecot takes a client with
+its own address for a secured one), so that is proven from outside.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Optional
+
+from . import probe
+from .model import Endpoint, EndpointObservation, Failure
+from .transport import Limits
+
+PATIENCE = 15.0
+"""Seconds a server may take from its reload or restart to the first handshake on each port."""
+PAUSE = 0.3
+_EVERYWHERE = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+_LIMITS = Limits()
+
+
+class LocalProof:
+    """Remembers which ports were open, and judges whether all of them speak TLS."""
+
+    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+        near = [replace(e, host=_EVERYWHERE.get(e.host, e.host)) for e in endpoints]
+        self._endpoints = list({(e.host, e.port): e for e in near}.values())
+
+    def remember(self) -> None:
+        """Keep the ports that are open now; a closed one is not asked of the server later."""
+        seen = probe.handshakes(self._endpoints, _LIMITS)
+        self._endpoints = [o.endpoint for o in seen if o.open]
+
+    def judge(self) -> Optional[str]:
+        """``None`` when each port completed a handshake, else a sentence about those that did not.
+
+        Asked again until PATIENCE is over: a restarted server needs a moment to listen.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            dead = [o for o in probe.handshakes(self._endpoints, _LIMITS) if o.handshake is None]
+            if not dead:
+                return None
+            if time.monotonic() > deadline:
+                return "; ".join(_sentence(o) for o in dead)
+            time.sleep(PAUSE)
+
+
+def _sentence(observation: EndpointObservation) -> str:
+    failure = observation.failures[-1] if observation.failures else Failure("starttls", "refused")
+    words = f"{failure.cause} at {failure.stage}" + (
+        f" ({failure.detail})" if failure.detail else ""
+    )
+    return f"{observation.endpoint} serves no TLS with the new configuration: {words}"

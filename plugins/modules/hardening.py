@@ -1,0 +1,100 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action postmaster.tls.hardening; the code is in plugins/action/hardening.py."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: hardening
+short_description: Bring Dovecot or Courier up to a TLS profile, proven from outside
+version_added: 0.1.0
+author:
+  - The postmaster.tls authors (@postmaster-tls)
+description:
+  - Works out the smallest change after which the server meets the profile, carries it out with
+    P(postmaster.tls.server_config#module), and then shakes hands with every port from the
+    controller. A port that served TLS before and does not now makes every file go back.
+  - What is already as hard as the profile, or harder, stays as it is. Settings that have nothing
+    to do with TLS stay as they are.
+  - A server whose configuration is broken is refused and left untouched.
+options:
+  product:
+    description: The server to harden. Where it is not installed, nothing happens.
+    type: str
+    choices: [dovecot, courier]
+    required: true
+  profile:
+    description: Name of the policy profile.
+    type: str
+    choices: [intermediate, modern]
+    default: intermediate
+  addresses:
+    description: The addresses of the host, as seen from the controller.
+    type: list
+    elements: str
+    required: true
+  names:
+    description:
+      - Names for a self-signed certificate, should one have to be made because there is no usable
+        one. By default the inventory's name of the host.
+    type: list
+    elements: str
+    default: []
+  servers:
+    description:
+      - What P(postmaster.tls.server_info#module) returned, if it was called already.
+    type: list
+    elements: dict
+  prove:
+    description: Whether to shake hands from the controller after a change.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    description: Says exactly what would change, after the same checks of the candidate.
+    support: full
+  diff_mode:
+    description: Shows every line that changes, never a private key.
+    support: full
+  platform:
+    description: Target OS/families that can be operated against.
+    platforms: posix
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Harden Dovecot
+  postmaster.tls.hardening:
+    product: dovecot
+    addresses: ["{{ ansible_host }}"]
+    names: [mail.example.org]
+"""
+
+RETURN = r"""
+paths:
+  description: The files that changed, or would change.
+  returned: when something was to be done
+  type: list
+  elements: str
+  sample: [/etc/dovecot/conf.d/99-postmaster-tls.conf, /etc/dovecot/conf.d/10-ssl.conf]
+plan:
+  description: Settings, overrides, certificate and file modes that were worked out.
+  returned: when the server is there
+  type: dict
+  sample:
+    product: dovecot
+    settings: [{name: ssl, value: required, file: ''}]
+notes:
+  description: What this server cannot do, in sentences.
+  returned: when the server is there
+  type: list
+  elements: str
+  sample: []
+generation:
+  description: Where the old files are kept on the host.
+  returned: changed
+  type: str
+  sample: /var/lib/postmaster-tls/generations/20261124T103501Z-5f0c
+"""

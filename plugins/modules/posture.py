@@ -1,0 +1,97 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action postmaster.tls.posture; the code is in plugins/action/posture.py."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: posture
+short_description: Observe the mail servers of a host and their ports, and judge them by a profile
+version_added: 0.1.0
+author:
+  - The postmaster.tls authors (@postmaster-tls)
+description:
+  - Reads the configuration of Dovecot and Courier on the host (one module call), looks at the
+    host's ports from the controller, and judges both by a profile.
+  - Changes nothing and never fails for what it finds. What could not be observed is reported as
+    C(not_checked) or C(error), never as C(pass).
+options:
+  profile:
+    description: Name of the policy profile.
+    type: str
+    choices: [intermediate, modern]
+    default: intermediate
+  addresses:
+    description: The addresses of the host, as seen from the controller.
+    type: list
+    elements: str
+    required: true
+  names:
+    description:
+      - Names that users of this host enter in their mail programs. The first is sent in the TLS
+        handshake. Without names, the certificate's names are not checked.
+    type: list
+    elements: str
+    default: []
+  waivers:
+    description:
+      - Findings that somebody answers for. A check id, or a mapping with C(check), C(reason), and
+        if wished C(subject) (a pattern) and C(expires) (a day, C(YYYY-MM-DD)).
+    type: list
+    elements: raw
+    default: []
+  observations:
+    description:
+      - What P(postmaster.tls.endpoint_info#module) saw from a vantage host. By default the
+        controller looks itself.
+    type: list
+    elements: dict
+  timeout:
+    description: Seconds that one connection may take.
+    type: float
+    default: 10.0
+attributes:
+  check_mode:
+    description: The same in check mode.
+    support: full
+  diff_mode:
+    description: Changes nothing.
+    support: none
+  platform:
+    description: Target OS/families that can be operated against.
+    platforms: posix
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Observe and judge
+  postmaster.tls.posture:
+    addresses: ["{{ ansible_host }}"]
+    names: [mail.example.org]
+    waivers:
+      - check: CRT-05
+        reason: the intranet uses a private CA until spring
+        expires: 2027-03-31
+  register: result
+
+- name: Stop where something fails the profile
+  ansible.builtin.fail:
+    msg: "{{ result.failing | join('; ') }}"
+  when: result.failing | length > 0
+"""
+
+RETURN = r"""
+posture:
+  description: All that was observed, and the findings; see docs/report.md for the fields.
+  returned: success
+  type: dict
+  sample: {host: mail1, observed_at: '2026-11-24T10:35:01+00:00', profile: intermediate}
+failing:
+  description: One line for each finding that fails the profile.
+  returned: success
+  type: list
+  elements: str
+  sample: ["PT-01 imap://192.0.2.1:143: LOGINDISABLED is not listed before TLS"]
+"""

@@ -1,0 +1,347 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Change the TLS settings of one mail server, all together or not at all."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: server_config
+short_description: Change the TLS settings of Dovecot or Courier, or leave them as they were
+version_added: 0.1.0
+author:
+  - The postmaster.tls authors (@postmaster-tls)
+description:
+  - Puts native settings in force, neutralises assignments that would win over them, makes a
+    self-signed certificate where one is asked for, and keeps others from reading private keys.
+  - The candidate is checked before anything is touched. Files are replaced atomically and a copy
+    of the old ones is kept on the host. The server is made to read the new ones, and each port
+    that was open must then complete a TLS handshake. If one does not, every file goes back to
+    what it was, byte for byte.
+  - Dovecot settings go into one own file that is read last; Courier's are set where they stand.
+  - Usually called by P(postmaster.tls.hardening#module), which works out what is to be written.
+options:
+  product:
+    description: The server to change.
+    type: str
+    choices: [dovecot, courier]
+    required: true
+  state:
+    description:
+      - V(present) puts the settings in force.
+      - V(restored) puts back the files of O(generation).
+    type: str
+    choices: [present, restored]
+    default: present
+  config_file:
+    description:
+      - The server's main configuration file (Dovecot) or its folder (Courier).
+    type: path
+  version:
+    description: The server's version, as P(postmaster.tls.server_info#module) tells it.
+    type: str
+    default: ''
+  settings:
+    description: Settings to have in force, by their native names.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Native name.
+        type: str
+        required: true
+      value:
+        description: Native value.
+        type: str
+        required: true
+      file:
+        description: The file it belongs into (Courier only).
+        type: str
+        default: ''
+  overrides:
+    description: Assignments that would win over a setting; each is commented out where it stands.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      file:
+        description: The file.
+        type: path
+        required: true
+      line:
+        description: The line, counted from 1.
+        type: int
+        required: true
+      name:
+        description: The setting that is expected there.
+        type: str
+        required: true
+      value:
+        description: Its value; only for the reader of logs.
+        type: str
+        default: ''
+  certificate:
+    description: A self-signed certificate to make because there is no usable one.
+    type: dict
+    suboptions:
+      certificate:
+        description: Where the certificate goes.
+        type: path
+        required: true
+      key:
+        description:
+          - Where the private key goes.
+          - The same as O(certificate.certificate) for one combined file.
+        type: path
+        required: true
+      names:
+        description: Host names; the first is also the common name.
+        type: list
+        elements: str
+        required: true
+      reason:
+        description: Why it is made.
+        type: str
+        default: ''
+  modes:
+    description: Private key files and the mode that they get.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The file.
+        type: path
+        required: true
+      mode:
+        description: Four octal digits.
+        type: str
+        required: true
+  listeners:
+    description:
+      - The ports of the server. Each one that is open before the change must complete a TLS
+        handshake after it.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      service:
+        description: The protocol.
+        type: str
+        choices: [imap, pop3, sieve]
+        required: true
+      address:
+        description: The address the server listens on; V(*) and V(::) for all.
+        type: str
+        required: true
+      port:
+        description: The port.
+        type: int
+        required: true
+      tls_mode:
+        description: How TLS begins there.
+        type: str
+        choices: [implicit, starttls]
+        required: true
+  generation:
+    description: The folder of the generation to put back.
+    type: path
+attributes:
+  check_mode:
+    description: Says exactly what would change, after the same checks of the candidate.
+    support: full
+  diff_mode:
+    description: Shows every line that changes, never a private key.
+    support: full
+  platform:
+    description: Target OS/families that can be operated against.
+    platforms: posix
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Require TLS on a Dovecot 2.4
+  postmaster.tls.server_config:
+    product: dovecot
+    version: 2.4.1
+    settings:
+      - name: ssl
+        value: required
+      - name: auth_allow_cleartext
+        value: 'no'
+    listeners:
+      - {service: imap, address: '*', port: 143, tls_mode: starttls}
+      - {service: imap, address: '*', port: 993, tls_mode: implicit}
+
+- name: Put back what was there before
+  postmaster.tls.server_config:
+    product: dovecot
+    state: restored
+    generation: /var/lib/postmaster-tls/generations/20261124T103501Z-5f0c
+"""
+
+RETURN = r"""
+paths:
+  description: The files that changed, or would change.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/dovecot/conf.d/99-postmaster-tls.conf]
+generation:
+  description: Where the old files are kept on the host; null when nothing changed.
+  returned: success
+  type: str
+  sample: /var/lib/postmaster-tls/generations/20261124T103501Z-5f0c
+"""
+
+import secrets
+import time
+from dataclasses import replace
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils import change, courier_change, dovecot_change, selfsigned
+from ..module_utils.config.courier_edit import Stale as CourierStale
+from ..module_utils.config.dovecot_edit import Stale as DovecotStale
+from ..module_utils.config.dovecot_edit import Wanted
+from ..module_utils.local_proof import LocalProof
+from ..module_utils.model import Endpoint, Origin, Service, TlsMode
+from ..module_utils.transaction import FileState, capture
+
+EXPECTED = (change.Refused, DovecotStale, CourierStale, selfsigned.CannotMake, OSError, ValueError)
+
+
+def main() -> None:
+    """Module entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "product": {"choices": ["dovecot", "courier"], "required": True},
+            "state": {"choices": ["present", "restored"], "default": "present"},
+            "config_file": {"type": "path"},
+            "version": {"default": ""},
+            "settings": _entries(name={"required": True}, value={"required": True}, file=_TEXT),
+            "overrides": _entries(
+                file=_PATH, line={"type": "int", "required": True}, name=_NAME, value=_TEXT
+            ),
+            "certificate": {
+                "type": "dict",
+                "options": {
+                    "certificate": _PATH,
+                    "key": {"type": "path", "required": True, "no_log": False},
+                    "names": {"type": "list", "elements": "str", "required": True},
+                    "reason": _TEXT,
+                },
+            },
+            "modes": _entries(path=_PATH, mode=_NAME),
+            "listeners": _entries(
+                service={"choices": ["imap", "pop3", "sieve"], "required": True},
+                address=_NAME,
+                port={"type": "int", "required": True},
+                tls_mode={"choices": ["implicit", "starttls"], "required": True},
+            ),
+            "generation": {"type": "path"},
+        },
+        supports_check_mode=True,
+        required_if=[("state", "restored", ("generation",))],
+    )
+    try:
+        outcome = _run(module.params, module.check_mode)
+    except EXPECTED as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=outcome.changed,
+        paths=list(outcome.paths),
+        generation=outcome.generation,
+        diff=list(outcome.diff),
+    )
+
+
+_NAME = {"required": True}
+_TEXT = {"default": ""}
+_PATH = {"type": "path", "required": True}
+
+
+def _entries(**options: Any) -> dict[str, Any]:
+    return {"type": "list", "elements": "dict", "default": [], "options": options}
+
+
+def _run(params: dict[str, Any], check_mode: bool) -> change.Outcome:
+    proof = LocalProof([_endpoint(entry) for entry in params["listeners"]])
+    activate = {"dovecot": dovecot_change.activate, "courier": courier_change.activate}
+    activator = activate[params["product"]]
+    if params["state"] == "restored":
+        if check_mode:
+            return change.Outcome((params["generation"],))
+        return change.go_back(params["generation"], activator, lambda: None)
+    build = {"dovecot": _dovecot, "courier": _courier}[params["product"]]
+    files, check, hidden = build(params)
+    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    return change.apply(
+        change.Change(
+            files=(*files, *_modes(params["modes"])),
+            check=check,
+            before=proof.remember,
+            activate=activator,
+            prove=proof.judge,
+            hidden=hidden,
+        ),
+        f"{moment}-{secrets.token_hex(4)}",
+        {"product": params["product"], "at": moment},
+        check_mode,
+    )
+
+
+Built = tuple[tuple[FileState, ...], change.Step, dict[str, str]]
+KEY = "a private key, not shown"
+CERTIFICATE = "a self-signed certificate, made anew"
+
+
+def _dovecot(params: dict[str, Any]) -> Built:
+    wanted = Wanted(
+        tuple((s["name"], s["value"]) for s in params["settings"]),
+        tuple((Origin(o["file"], o["line"]), o["name"]) for o in params["overrides"]),
+    )
+    main = params["config_file"] or dovecot_change.MAIN
+    made = params["certificate"]
+    certificate, key = selfsigned.make(made["names"]) if made else (b"", b"")
+    pem = {made["certificate"]: certificate, made["key"]: key} if made else {}
+    keys = (made["key"],) if made else ()
+    candidate = dovecot_change.candidate(wanted, pem, main)
+    states = (*dovecot_change.states(candidate), *dovecot_change.pem_states(pem, keys))
+    hidden = {made["certificate"]: CERTIFICATE, made["key"]: KEY} if made else {}
+    return states, lambda: dovecot_change.check(candidate, params["version"], main), hidden
+
+
+def _courier(params: dict[str, Any]) -> Built:
+    wants = [(s["file"], s["name"], s["value"]) for s in params["settings"]]
+    overrides = [(o["file"], o["line"], o["name"]) for o in params["overrides"]]
+    made = params["certificate"]
+    texts = courier_change.candidate(wants, overrides)
+    states = courier_change.states(texts)
+    hidden: dict[str, str] = {}
+    if made:
+        certificate, key = selfsigned.make(made["names"])
+        hidden = {made["certificate"]: KEY}
+        states += (courier_change.pem_state(made["certificate"], key + certificate),)
+    return states, lambda: courier_change.check(texts, wants), hidden
+
+
+def _modes(entries: list[dict[str, str]]) -> tuple[FileState, ...]:
+    """Existing files with another mode."""
+    found = []
+    for entry in entries:
+        old = capture(entry["path"], only_attributes=True)
+        found.append(replace(old, mode=int(entry["mode"], 8)))
+    return tuple(found)
+
+
+def _endpoint(entry: dict[str, Any]) -> Endpoint:
+    service, mode = Service(entry["service"]), TlsMode(entry["tls_mode"])
+    return Endpoint(entry["address"], entry["port"], service, mode)
+
+
+if __name__ == "__main__":
+    main()

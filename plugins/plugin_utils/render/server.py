@@ -1,0 +1,53 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The door: observed configuration and profile in, plan out. Pure.
+
+A plan is the smallest change after which the server meets the profile. Two rules shape it: what is
+already at least as hard as the profile stays as the administrator wrote it, and a setting that
+stands in our own file stays there as long as it is needed (so the second run plans exactly what is
+on disk). Native words come from the vocabulary; nothing here reads a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...module_utils.config import vocabulary
+from ...module_utils.model import Product, ServerConfig
+from ..policy import Profile
+from .courier import plan_courier
+from .dovecot import plan_dovecot
+from .plan import Plan
+from .rules import Target
+
+
+class Unplannable(ValueError):
+    """A server whose configuration is broken: it is left as it is; the message is a sentence."""
+
+
+def require_readable(server: ServerConfig) -> None:
+    """Raise :class:`Unplannable` where no effective value could be read."""
+    if server.effective:
+        return
+    first = server.problems[0] if server.problems else None
+    place = f"{first.origin.file}:{first.origin.line}: " if first and first.origin else ""
+    words = first.message if first else "no effective setting could be read"
+    raise Unplannable(
+        f"{place}{words}. The configuration of {server.product.value} is broken, so nothing was "
+        "changed; repair it and run again"
+    )
+
+
+def plan(server: ServerConfig, profile: Profile, names: Sequence[str] = ()) -> Plan:
+    """The plan for one server.
+
+    ``names`` go into a self-signed certificate where one has to be made (the first is its CN).
+    The server must have been read without a fatal problem: the caller refuses broken ones.
+    """
+    library = server.tls_library.name if server.tls_library else "openssl"
+    if server.product is Product.DOVECOT:
+        target = Target(profile, server, vocabulary.dovecot_dialect(server.version or ""))
+        return plan_dovecot(target, tuple(names))
+    dialect = vocabulary.COURIER_GNUTLS if library == "gnutls" else vocabulary.COURIER_OPENSSL
+    return plan_courier(Target(profile, server, dialect), tuple(names))
