@@ -57,7 +57,7 @@ class ActionModule(ActionBase):
         require_readable(server)
         names = args["names"] or [str(self._variables.get("inventory_hostname", "localhost"))]
         plan = plan_for(server, policy.load_profile(args["profile"]), names)
-        result = {"changed": False, "plan": to_plain(plan), "notes": list(plan.notes)}
+        result = {"changed": False, "plan": to_plain(plan), "warnings": _warnings(plan)}
         if plan.empty:
             return {**result, "msg": f"{args['product']} meets the profile already"}
         ports = targets.configured(args["addresses"], server)
@@ -124,6 +124,13 @@ def _sentence(observation: EndpointObservation) -> str:
     cause = observation.failures[-1] if observation.failures else None
     words = f" ({cause.cause} at {cause.stage})" if cause else ""
     return f"{observation.endpoint} serves no TLS after the change{words}"
+
+
+def _warnings(plan: Plan) -> list[str]:
+    """What the reader of the run must know: limits of the server, and a stopgap certificate."""
+    made = plan.certificate
+    stopgap = f"{made.reason}, so a self-signed one is made: {made.certificate}" if made else ""
+    return [*plan.notes, *([stopgap] if stopgap else [])]
 
 
 def _arguments(plan: Plan, server: ServerConfig) -> dict[str, Any]:

@@ -90,8 +90,8 @@ def _write(path: str, made: dict[str, Any]) -> None:
     os.makedirs(directory, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{REPORT}.", dir=directory)
     with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-        json.dump(made, handle, indent=1, ensure_ascii=True)
-        handle.write("\n")
+        # Without indentation: only so is the encoder the quick one, and programs read this.
+        handle.write(json.dumps(made) + "\n")
     os.replace(temporary, path)
 
 

@@ -96,19 +96,23 @@ def apply(change: Change, generation: str, note: dict[str, str], check_mode: boo
         return Outcome(paths, diff, kept)
 
 
-def go_back(directory: str, activate: Step, prove: Step) -> Outcome:
+def go_back(directory: str, activate: Step, prove: Step, check_mode: bool = False) -> Outcome:
     """Restore the generation kept in ``directory`` and make the server read it.
 
-    Raises :class:`Refused` when the server does not come back as it was.
+    In check mode says which files that would change, and touches nothing. Raises
+    :class:`Refused` when the server does not come back as it was.
     """
     with transaction.lock():
         old = transaction.load(directory)
         now = [transaction.capture(s.path, s.only_attributes) for s in old]
+        outcome = Outcome(tuple(n.path for n, o in zip(now, old) if n != o))
+        if check_mode:
+            return outcome
         transaction.restore(old)
         problem = activate() or prove()
         if problem:
             raise Refused(f"the files of {directory} are restored, but {problem}")
-        return Outcome(tuple(n.path for n, o in zip(now, old) if n != o))
+        return outcome
 
 
 def _return(old: Sequence[FileState], change: Change, kept: str) -> str:

@@ -62,12 +62,13 @@ def states(texts: Mapping[str, str]) -> tuple[FileState, ...]:
 
 def pem_state(path: str, content: bytes) -> FileState:
     """A combined PEM that couriertls can read on every port, and nobody else."""
-    return FileState(path, content, 0o640, 0, _group("courier"))
+    return FileState(path, content, 0o640, 0, group())
 
 
-def _group(name: str) -> int:
+def group() -> int:
+    """The group by which couriertls reads keys: it serves port 143 as user courier."""
     try:
-        return grp.getgrnam(name).gr_gid
+        return grp.getgrnam("courier").gr_gid
     except KeyError:  # another distribution: root alone, as upstream installs it
         return 0
 
@@ -89,7 +90,7 @@ def _shell_refuses(path: str, text: str) -> Optional[str]:
         answer = host.run(["sh", "-n", copy])
     if answer.rc == 0:
         return None
-    words = clean(answer.stderr.replace(copy, path), 300)
+    words = clean(answer.stderr.replace(copy, path).strip(), 300)
     return f"{path}: the shell cannot read the candidate: {words}"
 
 

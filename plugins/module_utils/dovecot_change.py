@@ -92,7 +92,7 @@ def _placed(output: str, origins: Sequence[Origin]) -> str:
     lines = [line for line in output.splitlines() if "Error" in line or "Fatal" in line]
     message = clean((lines or output.splitlines() or ["no message"])[-1], 300)
     match = _ERROR_LINE.search(message)
-    number = int(match["words"] and match.group(1)) if match else 0
+    number = int(match.group(1)) if match else 0
     if match and 0 < number <= len(origins):
         origin = origins[number - 1]
         return f"{origin.file}:{origin.line}: Dovecot refuses the candidate: {match['words']}"

@@ -4,8 +4,9 @@
 """The hellos of one port: few connections where everything old is refused, more where it is not.
 
 A hello that offers several things and is refused outright refuses each of them, so a hard port is
-seen in four hellos. Only what is accepted together is then asked for one by one. The hellos are in
-wire/offers.py. A port that accepts nothing at all refuses nothing either: TLS is broken there.
+seen in four hellos. Only what is not refused together is then asked for one by one. The hellos are
+in wire/offers.py, and so is what an answer means; here they are sent. A port that accepts nothing
+at all refuses nothing either: TLS is broken there.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .model import Failure, Offer, TlsMode
 from .talk import Target, begin_tls
 from .transport import Broken, Network, Stream, side_by_side
 from .wire.flight import ServerFlight
+from .wire.hello import ClientHello
 from .wire.offers import (
     COVERS,
     FIRST,
@@ -26,6 +28,7 @@ from .wire.offers import (
     closed_as_refusal,
     concluded,
     outcome,
+    second,
     settle,
     unanswered,
 )
@@ -45,14 +48,17 @@ async def ask_hellos(target: Target, network: Network, shook_hands: bool) -> Hel
 
     ``shook_hands``: the local TLS library completed a handshake on this port.
     """
-    canary, chain = await _ask(target, network, FIRST[0])
+    canary, chain = await _ask(target, network, FIRST[0], HELLOS[FIRST[0]])
     if not (shook_hands or _worth_asking_on(canary)):
         return Hellos((canary,), chain)
-    offers = await _settled(target, network, (canary, *await _several(target, network, FIRST[1:])))
+    offers = (canary, *await _several(target, network, FIRST[1:]))
+    alive = shook_hands or _any(offers)
+    offers = await _settled(target, network, offers, alive)
     asked = {offer.name: offer for offer in offers}
     derived = [each for name in COVERS for each in concluded(asked[name])]
     left = [n for name, covered in COVERS.items() if not concluded(asked[name]) for n in covered]
-    more = await _settled(target, network, await _several(target, network, left), offers)
+    more = await _several(target, network, left)
+    more = await _settled(target, network, more, alive or _any(more))
     found = {offer.name: offer for offer in (*offers, *derived, *more)}
     return Hellos(tuple(found[name] for name in HELLOS if name in found), chain)
 
@@ -62,16 +68,20 @@ def _worth_asking_on(first: Offer) -> bool:
     return first.accepted is not None or ended
 
 
+def _any(offers: Sequence[Offer]) -> bool:
+    return any(offer.accepted for offer in offers)
+
+
 async def _several(target: Target, network: Network, names: Sequence[str]) -> tuple[Offer, ...]:
-    asked = await side_by_side([_ask(target, network, name) for name in names])
+    asked = await side_by_side([_ask(target, network, name, HELLOS[name]) for name in names])
     return tuple(offer for offer, _chain in asked)
 
 
 async def _settled(
-    target: Target, network: Network, offers: tuple[Offer, ...], others: tuple[Offer, ...] = ()
+    target: Target, network: Network, offers: tuple[Offer, ...], alive: bool
 ) -> tuple[Offer, ...]:
-    """Makes refusals of closed connections, repeating what is in doubt, one by one."""
-    if not any(offer.accepted for offer in (*offers, *others)):
+    """Makes refusals of closed connections, asking again what was not answered, one by one."""
+    if not alive:
         return offers
     agreed = target.endpoint.tls_mode is TlsMode.STARTTLS
     settled: list[Offer] = []
@@ -79,14 +89,16 @@ async def _settled(
         if closed_as_refusal(offer, agreed):
             settled.append(replace(offer, accepted=False))
         elif unanswered(offer):
-            again, _chain = await _ask(target, network, offer.name)
+            again, _chain = await _ask(target, network, offer.name, second(offer.name))
             settled.append(settle(offer, again))
         else:
             settled.append(offer)
     return tuple(settled)
 
 
-async def _ask(target: Target, network: Network, name: str) -> tuple[Offer, tuple[bytes, ...]]:
+async def _ask(
+    target: Target, network: Network, name: str, hello: ClientHello
+) -> tuple[Offer, tuple[bytes, ...]]:
     """What one hello got, and the chain that came with it."""
     reply, failure = Reply(), None
     try:
@@ -94,7 +106,7 @@ async def _ask(target: Target, network: Network, name: str) -> tuple[Offer, tupl
             early = await begin_tls(target, stream)
             stream.stage = "hello"
             random = secrets.token_bytes(32)
-            await stream.send(HELLOS[name].encode(random, target.server_name))
+            await stream.send(hello.encode(random, target.server_name))
             await _read_flight(stream, early, reply)
     except Broken as broken:
         failure = broken.failure

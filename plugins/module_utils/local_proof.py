@@ -10,6 +10,7 @@ its own address for a secured one), so that is proven from outside.
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +23,7 @@ from .transport import Limits
 PATIENCE = 15.0
 """Seconds a server may take from its reload or restart to the first handshake on each port."""
 PAUSE = 0.3
-_EVERYWHERE = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+_LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 _LIMITS = Limits()
 
 
@@ -30,7 +31,7 @@ class LocalProof:
     """Remembers which ports were open, and judges whether all of them speak TLS."""
 
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
-        near = [replace(e, host=_EVERYWHERE.get(e.host, e.host)) for e in endpoints]
+        near = [replace(e, host=_near(e.host)) for e in endpoints]
         self._endpoints = list({(e.host, e.port): e for e in near}.values())
 
     def remember(self) -> None:
@@ -51,6 +52,17 @@ class LocalProof:
             if time.monotonic() > deadline:
                 return "; ".join(_sentence(o) for o in dead)
             time.sleep(PAUSE)
+
+
+def _near(host: str) -> str:
+    """Where a port that listens on ``host`` is reached from the host itself."""
+    if host == "*":
+        return _LOOPBACK[4]
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return _LOOPBACK[address.version] if address.is_unspecified else host
 
 
 def _sentence(observation: EndpointObservation) -> str:

@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from . import host
 
 DAYS = 365
-_NAME = re.compile(r"[A-Za-z0-9_*]([A-Za-z0-9_-]{0,62}\.?)*\Z")
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*\.?\Z")
 
 
 class CannotMake(Exception):

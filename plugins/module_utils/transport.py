@@ -1,15 +1,15 @@
 # Copyright (c) 2026, the postmaster.tls authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The only file with sockets: connections under limits, and TLS by the local library over them.
+"""The only file with sockets: connections under limits, plain or with TLS.
 
 Whatever the peer does, a connection ends at its deadline or at its byte budget, and everything
 that goes wrong is a :class:`Broken` that carries a model.Failure. Sockets are non-blocking and
 each wait is bounded by the event loop's clock, so that one process serves many endpoints.
-TLS runs over ``ssl.MemoryBIO``: the bytes pass through here in both directions.
+TLS is a state machine between two buffers (local_tls.py), whose bytes are carried here.
 
-Refuses to know mail protocols, and never verifies a certificate: what is served is reported and
-judged elsewhere. Source: the ``asyncio`` and ``ssl`` chapters of the Python library, 3.9 to 3.14.
+Refuses to know mail protocols. Source: the ``asyncio`` and ``socket`` chapters of the Python
+library, 3.9 to 3.14.
 """
 
 from __future__ import annotations
@@ -17,24 +17,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import functools
 import ipaddress
 import os
-import re
 import socket
-import ssl
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional, Protocol, TypeVar
 
-from .model import Failure, Handshake
+from .local_tls import CHUNK, LocalTls, Session, TlsFailed
+from .model import Failure
 from .text import clean
 
 T = TypeVar("T")
 
-CHUNK = 16 * 1024
 LINGER = 0.25
 """Seconds that the peer is given to end its side: its process is then gone, and not counted."""
 RESOLVE_SECONDS = 10.0
@@ -63,17 +60,6 @@ class Broken(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(f"{failure.stage}: {failure.cause} {failure.detail}".rstrip())
         self.failure = failure
-
-
-@dataclass(frozen=True)
-class Session:
-    """A handshake by the local TLS library, and the chain it got: DER, leaf first.
-
-    Python 3.9 shows no more of the chain than the leaf.
-    """
-
-    handshake: Handshake
-    chain: tuple[bytes, ...]
 
 
 class Stream(Protocol):
@@ -151,7 +137,7 @@ class SocketStream:
         self._socket: Optional[socket.socket] = None
         self._received = 0
         self._send_error: Optional[OSError] = None
-        self._tls: Optional[_Tls] = None
+        self._tls: Optional[LocalTls] = None
 
     async def open(self, address: str, port: int) -> None:
         """Connects to a numeric address; raises Broken at stage ``connect``."""
@@ -178,8 +164,8 @@ class SocketStream:
         if self._tls is not None:
             try:
                 data = self._tls.encrypt(data)
-            except ssl.SSLError as error:
-                raise self._tls_broken(error) from None
+            except TlsFailed as failed:
+                raise self._tls_broken(failed) from None
         await self._send_raw(data)
 
     async def receive(self) -> bytes:
@@ -189,8 +175,8 @@ class SocketStream:
         while True:
             try:
                 data = self._tls.read()
-            except ssl.SSLError as error:
-                raise self._tls_broken(error) from None
+            except TlsFailed as failed:
+                raise self._tls_broken(failed) from None
             await self._send_raw(self._tls.outgoing.read())
             if data is not None:
                 return data
@@ -201,7 +187,7 @@ class SocketStream:
 
     async def start_tls(self, server_name: Optional[str], early: bytes = b"") -> Session:
         """Completes a handshake by the local TLS library, trusting everything."""
-        tls = _Tls(server_name)
+        tls = LocalTls(server_name)
         tls.incoming.write(early)
         try:
             while not tls.handshake():
@@ -210,10 +196,10 @@ class SocketStream:
                 if not raw:
                     raise Broken(Failure(self.stage, "closed"))
                 tls.incoming.write(raw)
-        except ssl.SSLError as error:
+        except TlsFailed as failed:
             # What the library wants to say (an alert) is still said.
             await self._send_raw(tls.outgoing.read())
-            raise self._tls_broken(error) from None
+            raise self._tls_broken(failed) from None
         await self._send_raw(tls.outgoing.read())
         self._tls = tls
         return tls.session()
@@ -296,21 +282,8 @@ class SocketStream:
         cause = cause or ("unreachable" if self.stage == "connect" else "unexpected")
         return Broken(Failure(self.stage, cause, clean(error.strerror or str(error), 128)))
 
-    def _tls_broken(self, error: ssl.SSLError) -> Broken:
-        reason = error.reason or str(error)
-        found = _ALERT.search(reason)
-        cause = "alert" if found else _TLS_CAUSES.get(reason, "unexpected")
-        if isinstance(error, ssl.SSLZeroReturnError):
-            cause, reason = "closed", "close_notify"
-        alert = getattr(ssl, f"ALERT_DESCRIPTION_{found[1]}", None) if found else None
-        return Broken(
-            Failure(
-                stage=self.stage,
-                cause=cause,
-                detail=clean(reason.lower(), 128),
-                alert=None if alert is None else int(alert),
-            )
-        )
+    def _tls_broken(self, failed: TlsFailed) -> Broken:
+        return Broken(Failure(self.stage, failed.cause, failed.detail, failed.alert))
 
 
 _CAUSES: tuple[tuple[type[OSError], str], ...] = (
@@ -318,18 +291,6 @@ _CAUSES: tuple[tuple[type[OSError], str], ...] = (
     (ConnectionError, "reset"),
     (TimeoutError, "timeout"),
 )
-# How OpenSSL calls an alert that it received, and what it says of bytes that are no TLS record
-# (ssl/sslerr.h and ssl/record of OpenSSL 1.1.1 to 3.5).
-_ALERT = re.compile("ALERT_([A-Z_]+)")
-_TLS_CAUSES = {
-    "WRONG_VERSION_NUMBER": "not_tls",
-    "HTTP_REQUEST": "not_tls",
-    "HTTPS_PROXY_REQUEST": "not_tls",
-    "RECORD_LAYER_FAILURE": "not_tls",
-    "PACKET_LENGTH_TOO_LONG": "not_tls",
-    "UNEXPECTED_EOF_WHILE_READING": "closed",
-    "EXCESSIVE_MESSAGE_SIZE": "too_much",
-}
 
 
 def _resolve(future: asyncio.Future[bool], value: bool) -> None:
@@ -340,74 +301,6 @@ def _resolve(future: asyncio.Future[bool], value: bool) -> None:
 def _numeric(address: str, port: int) -> tuple[Any, ...]:
     flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
     return socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=flags)[0]
-
-
-# ---------------------------------------------------------------------------------------------
-# The local TLS library
-
-_OP_LEGACY_SERVER_CONNECT = 0x4  # ssl.OP_LEGACY_SERVER_CONNECT has a name since Python 3.12
-_VERSIONS = {"SSLv3": 0x0300, "TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303}
-
-
-@functools.lru_cache(maxsize=1)
-def _context() -> ssl.SSLContext:
-    """A client that speaks to weak servers too, in order to see them; it verifies nothing."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    context.options |= _OP_LEGACY_SERVER_CONNECT
-    context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    return context
-
-
-class _Tls:
-    """The library's state machine between two buffers."""
-
-    def __init__(self, server_name: Optional[str]) -> None:
-        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._object = _context().wrap_bio(
-            self.incoming, self.outgoing, server_hostname=server_name
-        )
-
-    def handshake(self) -> bool:
-        """Goes on with the handshake; whether it is complete."""
-        try:
-            self._object.do_handshake()
-        except ssl.SSLWantReadError:
-            return False
-        return True
-
-    def encrypt(self, data: bytes) -> bytes:
-        """The records to send for ``data``."""
-        self._object.write(data)
-        return self.outgoing.read()
-
-    def read(self) -> Optional[bytes]:
-        """Decrypted bytes, b"" at the end, ``None`` where more must be received."""
-        try:
-            return self._object.read(CHUNK)
-        except ssl.SSLWantReadError:
-            return None
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            return b""
-
-    def session(self) -> Session:
-        """What was negotiated."""
-        name, _version, _bits = self._object.cipher() or ("", "", 0)
-        suite = next((c["id"] & 0xFFFF for c in _context().get_ciphers() if c["name"] == name), 0)
-        version = _VERSIONS.get(self._object.version() or "", 0x0304)
-        return Session(Handshake(version, suite), self._chain())
-
-    def _chain(self) -> tuple[bytes, ...]:
-        public = getattr(self._object, "get_unverified_chain", None)  # Python 3.13
-        if public is not None:
-            return tuple(public())
-        private = getattr(getattr(self._object, "_sslobj", None), "get_unverified_chain", None)
-        if private is not None:  # Python 3.10 to 3.12
-            return tuple(ssl.PEM_cert_to_DER_cert(c.public_bytes()) for c in private() or ())
-        leaf = self._object.getpeercert(binary_form=True)
-        return (leaf,) if leaf else ()
 
 
 # ---------------------------------------------------------------------------------------------

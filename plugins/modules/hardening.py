@@ -86,12 +86,6 @@ plan:
   sample:
     product: dovecot
     settings: [{name: ssl, value: required, file: ''}]
-notes:
-  description: What this server cannot do, in sentences.
-  returned: when the server is there
-  type: list
-  elements: str
-  sample: []
 generation:
   description: Where the old files are kept on the host.
   returned: changed

@@ -196,6 +196,7 @@ generation:
   sample: /var/lib/postmaster-tls/generations/20261124T103501Z-5f0c
 """
 
+import re
 import secrets
 import time
 from dataclasses import replace
@@ -273,15 +274,13 @@ def _run(params: dict[str, Any], check_mode: bool) -> change.Outcome:
     activate = {"dovecot": dovecot_change.activate, "courier": courier_change.activate}
     activator = activate[params["product"]]
     if params["state"] == "restored":
-        if check_mode:
-            return change.Outcome((params["generation"],))
-        return change.go_back(params["generation"], activator, lambda: None)
+        return change.go_back(params["generation"], activator, lambda: None, check_mode)
     build = {"dovecot": _dovecot, "courier": _courier}[params["product"]]
     files, check, hidden = build(params)
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     return change.apply(
         change.Change(
-            files=(*files, *_modes(params["modes"])),
+            files=(*files, *_modes(params["modes"], params["product"])),
             check=check,
             before=proof.remember,
             activate=activator,
@@ -329,13 +328,21 @@ def _courier(params: dict[str, Any]) -> Built:
     return states, lambda: courier_change.check(texts, wants), hidden
 
 
-def _modes(entries: list[dict[str, str]]) -> tuple[FileState, ...]:
-    """Existing files with another mode."""
+def _modes(entries: list[dict[str, str]], product: str) -> tuple[FileState, ...]:
+    """Existing files with another mode; Courier's stay readable to couriertls by their group."""
     found = []
     for entry in entries:
         old = capture(entry["path"], only_attributes=True)
-        found.append(replace(old, mode=int(entry["mode"], 8)))
+        if old.only_attributes:  # else it is gone meanwhile
+            group = courier_change.group() if product == "courier" else old.gid
+            found.append(replace(old, mode=_mode(entry), gid=group))
     return tuple(found)
+
+
+def _mode(entry: dict[str, str]) -> int:
+    if not re.match(r"[0-7]{4}\Z", entry["mode"]):
+        raise ValueError(f"{entry['path']}: {entry['mode']!r} is no mode of four octal digits")
+    return int(entry["mode"], 8)
 
 
 def _endpoint(entry: dict[str, Any]) -> Endpoint:

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Sequence
+from typing import Union
 
 from ..module_utils.model import Endpoint, Listener, ServerConfig, TlsMode
 from ..module_utils.probe import default_endpoints
-
-_EVERYWHERE = frozenset({"*", "::", "0.0.0.0", ""})  # noqa: S104
 
 
 def endpoints(addresses: Sequence[str], servers: Iterable[ServerConfig]) -> tuple[Endpoint, ...]:
@@ -37,15 +36,16 @@ def configured(addresses: Sequence[str], server: ServerConfig) -> tuple[Endpoint
 
 def _of_listener(listener: Listener, addresses: Sequence[str]) -> Iterable[Endpoint]:
     mode = listener.tls_mode or TlsMode.STARTTLS
-    if listener.address in _EVERYWHERE:
+    address = _parsed(listener.address)
+    if listener.address in ("", "*") or (address is not None and address.is_unspecified):
         return [Endpoint(a, listener.port, listener.service, mode) for a in addresses]
-    if _is_loopback(listener.address):
+    if listener.address == "localhost" or (address is not None and address.is_loopback):
         return []
     return [Endpoint(listener.address, listener.port, listener.service, mode)]
 
 
-def _is_loopback(address: str) -> bool:
+def _parsed(address: str) -> Union[ipaddress.IPv4Address, ipaddress.IPv6Address, None]:
     try:
-        return ipaddress.ip_address(address).is_loopback
+        return ipaddress.ip_address(address)
     except ValueError:
-        return address == "localhost"
+        return None

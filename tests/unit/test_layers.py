@@ -7,7 +7,7 @@
     action, filter, callback, inventory     run on the controller, at Ansible's edge
         plugin_utils                        the controller's mind: policy, judge, render
             module_utils                    on both: standard library only
-                probe -> transport, wire; config; all of them -> model, text
+                probe -> hellos -> talk -> transport, wire; config; all of them -> model, text
 
 The rules are the tables below. Only the text of the files is read; nothing is imported.
 """
@@ -31,8 +31,11 @@ INSIDE_MODULE_UTILS = {
     "model": {"text"},
     "wire": FLOOR,
     "config": FLOOR,
-    "transport": FLOOR,
-    "probe": FLOOR | {"transport", "wire"},
+    "local_tls": FLOOR,
+    "transport": FLOOR | {"local_tls"},
+    "talk": FLOOR | {"transport", "wire"},
+    "hellos": FLOOR | {"talk", "transport", "wire"},
+    "probe": FLOOR | {"hellos", "talk", "transport", "wire"},
 }
 """A part of module_utils and the other parts it may import.
 

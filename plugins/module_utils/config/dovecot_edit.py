@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
@@ -24,9 +25,11 @@ from .dovecot import (
     Document,
     Line,
     read_document,
+    relative_to,
     setting_name,
     settings,
 )
+from .dovecot_origin import OLD_NAMES
 
 DROP_IN = "99-postmaster-tls.conf"
 MARK = "# postmaster.tls: weaker than the policy, was: "
@@ -34,6 +37,16 @@ HEADER = (
     "# Written by postmaster.tls: TLS policy of this host's IMAP, POP3 and ManageSieve logins.\n"
     "# Changes made here are overwritten by the next hardening run.\n"
 )
+
+INCLUDED = "# The TLS policy of postmaster.tls is read last:\n"
+
+# What Dovecot takes for blank at the ends of a line, and what it needs quotes for in a value.
+_WHITE = " \t\r\v\f"
+_SPECIAL = re.compile(r"[#'\"\\$]|^<(?!/)|^\s|\s\Z")
+# A whole folder of files; one that is not itself a pattern.
+_ANY_CONF = re.compile(r"[^*?\[{]*/\*\.conf\Z")
+# Names of 2.3 that still set what has another name by now.
+_NEW_NAMES = {old: new for new, olds in OLD_NAMES.items() for old in olds}
 
 Read = Callable[[str], Optional[str]]
 Glob = Callable[[str], Sequence[str]]
@@ -65,15 +78,20 @@ class Overlay:
 
     def glob(self, pattern: str) -> Sequence[str]:
         """Existing and new paths that match, in the order of glob(3)."""
-        added = [p for p in self.new if fnmatch.fnmatchcase(p, pattern)]
+        depth = pattern.count("/")  # to glob(3) a star is no slash
+        near = (p for p in self.new if p.count("/") == depth)
+        added = [p for p in near if fnmatch.fnmatchcase(p, pattern)]
         return sorted({*self.real_glob(pattern), *added}, key=_bytes)
 
 
 def edit(main: str, read: Read, glob: Glob, wanted: Wanted) -> dict[str, str]:
     """The files that have to change, path → whole new text; empty when nothing does.
 
-    Raises :class:`Stale` when a line to neutralise has changed since it was observed.
+    Raises :class:`Stale` when a line to neutralise has changed since it was observed, or the main
+    file cannot be read.
     """
+    if read(main) is None:
+        raise Stale(f"{main} cannot be read, so nothing was changed; see to that and run again")
     document = read_document(main, read, glob)
     overlay = Overlay(_drop_in(document, read, wanted), read, glob)
     new = dict(overlay.new)
@@ -88,8 +106,17 @@ def edit(main: str, read: Read, glob: Glob, wanted: Wanted) -> dict[str, str]:
 
 
 def drop_in_text(wanted: Sequence[tuple[str, str]]) -> str:
-    """The whole text of our own file."""
-    return HEADER + "".join(f"{name} = {value}\n" for name, value in wanted)
+    """The whole text of our own file; ValueError for a value that no line can hold."""
+    return HEADER + "".join(f"{name} = {_written(name, value)}\n" for name, value in wanted)
+
+
+def _written(name: str, value: str) -> str:
+    """The value as it must stand for Dovecot to read it back the same."""
+    if any(character in value for character in "\n\r\0"):
+        raise ValueError(f"{name}: a value with line ends is not supported")
+    if not _SPECIAL.search(value):
+        return value
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def neutralise(text: str, numbers: frozenset[int]) -> str:
@@ -101,9 +128,9 @@ def neutralise(text: str, numbers: frozenset[int]) -> str:
 
 
 def _commented(line: str) -> str:
-    indent = line[: len(line) - len(line.lstrip())]
+    indent = line[: len(line) - len(line.lstrip(_WHITE))]
     ending = "\r" if line.endswith("\r") else ""
-    return f"{indent}{MARK}{line.strip()}{ending}"
+    return f"{indent}{MARK}{line.strip(_WHITE)}{ending}"
 
 
 def _continuations(document: Document, origins: frozenset[Origin]) -> frozenset[Origin]:
@@ -120,26 +147,20 @@ def _drop_in(document: Document, read: Read, wanted: Wanted) -> dict[str, str]:
     """Our own file, and the line that includes it where no include does yet."""
     if not wanted.settings:
         return {}
-    folder = _included_folder(document)
-    directory = folder or posixpath.dirname(document.main)
-    path = posixpath.join(directory, DROP_IN)
-    new = {path: drop_in_text(wanted.settings)}
-    if folder is None and not any(line.file == path for line in document.lines):
-        text = read(document.main) or ""
-        gap = "" if text.endswith("\n") or not text else "\n"
-        new[document.main] = f"{text}{gap}!include {DROP_IN}\n"
-    return new
-
-
-def _included_folder(document: Document) -> Optional[str]:
-    """The directory of the last global ``!include DIR/*.conf`` of the main file, if any."""
-    folders = [
-        posixpath.dirname(posixpath.join(posixpath.dirname(document.main), line.value))
+    included = [
+        relative_to(line.file, line.value)
         for line in document.lines
         if line.kind == INCLUDE and not line.scope and line.file == document.main
-        if posixpath.basename(line.value) == "*.conf"
     ]
-    return posixpath.normpath(folders[-1]) if folders else None
+    folders = [pattern[: -len("*.conf")] for pattern in included if _ANY_CONF.match(pattern)]
+    path = folders[-1] + DROP_IN if folders else relative_to(document.main, DROP_IN)
+    new = {path: drop_in_text(wanted.settings)}
+    if not folders and path not in included:
+        text = read(document.main) or ""
+        gap = "" if text.endswith("\n") or not text else "\n"
+        # A comment first: it ends an assignment that would go on in the next line.
+        new[document.main] = f"{text}{gap}{INCLUDED}!include {DROP_IN}\n"
+    return new
 
 
 def _later(main: str, overlay: Overlay, wanted: Wanted) -> frozenset[Origin]:
@@ -151,7 +172,8 @@ def _later(main: str, overlay: Overlay, wanted: Wanted) -> frozenset[Origin]:
     return frozenset(
         s.origin
         for s in settings(document)
-        if not s.scope and s.name in values and s.value != values[s.name]
+        if not s.scope and _NEW_NAMES.get(s.name, s.name) in values
+        if s.value != values.get(s.name)
         if ours and order[s.origin] > max(ours)
     )
 

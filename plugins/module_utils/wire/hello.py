@@ -38,13 +38,16 @@ RANDOM_LENGTH = 32
 class ClientHello:
     """What a client offers.
 
-    ``version`` is the highest offered. ``groups``, ``signatures`` and ``flags`` (extensions that
+    ``version`` is the highest offered; ``versions`` lists those that are meant, for servers that
+    know the extension supported_versions (RFC 8446 section 4.2.1; they are those since OpenSSL
+    1.1.1 and GnuTLS 3.6.3). ``groups``, ``signatures``, ``versions`` and ``flags`` (extensions that
     say what they say by being there) are left out where they are empty; an SSL 3.0 hello has no
     extension at all. ``compressions`` is as on the wire (0: none, 1: DEFLATE).
     """
 
     version: int
     suites: tuple[int, ...]
+    versions: tuple[int, ...] = ()
     groups: tuple[int, ...] = ()
     signatures: tuple[int, ...] = ()
     flags: tuple[int, ...] = ()
@@ -85,8 +88,9 @@ class ClientHello:
         if self.signatures:
             found.append(_extension(SIGNATURE_ALGORITHMS, _numbers(2, 2, self.signatures)))
         found += [_extension(flag, b"") for flag in self.flags]
+        if self.versions:
+            found.append(_extension(SUPPORTED_VERSIONS, _numbers(1, 2, self.versions)))
         if self.version == TLS13:
-            found.append(_extension(SUPPORTED_VERSIONS, _numbers(1, 2, (TLS13,))))
             found.append(_extension(PSK_KEY_EXCHANGE_MODES, _numbers(1, 1, (1,))))
             found.append(_extension(KEY_SHARE, _vector(2, b"")))
         return found

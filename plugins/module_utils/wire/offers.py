@@ -4,8 +4,10 @@
 """The named hellos, and what an answer to one of them means.
 
 A hello is answered by an acceptance, by a refusal, or by something that is neither and then says
-nothing. Source: RFC 8446 section 4.1 and appendix D, RFC 5246 appendix E. Pure: the answer comes
-in as the events of flight.py.
+nothing. Two hellos combine what a hard server refuses as a whole, so that it is seen in few
+connections; what may be concluded from that, and when a hello is sent again, is decided here.
+Source: RFC 8446 section 4.1, 4.2.1 and appendix D, RFC 5246 appendix E. Pure: the answer comes in
+as the events of flight.py.
 """
 
 from __future__ import annotations
@@ -35,7 +37,14 @@ from .hello import (
     TLS13,
     ClientHello,
 )
-from .records import ALERTS, CLOSE_NOTIFY, UNRECOGNIZED_NAME
+from .records import (
+    ALERTS,
+    CLOSE_NOTIFY,
+    HANDSHAKE_FAILURE,
+    INSUFFICIENT_SECURITY,
+    PROTOCOL_VERSION,
+    UNRECOGNIZED_NAME,
+)
 
 _CLASSIC = (
     *suites.ECDHE_AEAD,
@@ -48,13 +57,21 @@ _CLASSIC = (
 )
 _OLD = tuple(suite for suite in _CLASSIC if suite not in suites.SINCE_TLS12)
 _GROUPS = (*suites.EC_GROUPS, *suites.RARE_EC_GROUPS, *suites.FF_GROUPS)
+_DATED = (
+    *suites.ECDHE_CBC,
+    *suites.RSA_AEAD,
+    *suites.RSA_CBC,
+    *suites.DHE_AEAD,
+    *suites.DHE_CBC,
+)
 _FLAGS = (EXTENDED_MASTER_SECRET, ENCRYPT_THEN_MAC, SESSION_TICKET)
 
 
-def _hello(version: int, offered: tuple[int, ...]) -> ClientHello:
+def _hello(version: int, offered: tuple[int, ...], versions: tuple[int, ...] = ()) -> ClientHello:
     return ClientHello(
         version=version,
         suites=offered,
+        versions=versions,
         groups=_GROUPS,
         signatures=suites.SIGNATURES if version >= TLS12 else (),
         flags=_FLAGS,
@@ -65,44 +82,54 @@ def _hello(version: int, offered: tuple[int, ...]) -> ClientHello:
 WARNING = 1
 
 # What is offered by name, in the order of asking. Versions offer all that they have; families
-# are offered alone, on TLS 1.2, to be refused.
+# are offered alone, on TLS 1.2, to be refused. ``deprecated`` (RFC 7568, RFC 8996) combines the
+# old versions, and ``forbidden`` the families. That ``deprecated`` lists its versions matters:
+# where TLS 1.1 is off and 1.2 on, GnuTLS refuses a hello of 1.1, even if it would take 1.0.
 HELLOS: dict[str, ClientHello] = {
     "tls1.2": _hello(TLS12, _CLASSIC),
     "tls1.3": ClientHello(
         version=TLS13,
         suites=suites.TLS13,
+        versions=(TLS13,),
         groups=(*suites.HYBRID_GROUPS, *suites.EC_GROUPS, *suites.FF_GROUPS),
         signatures=suites.SIGNATURES,
     ),
     "tls1.1": _hello(TLS11, _OLD),
     "tls1.0": _hello(TLS10, _OLD),
     "ssl3": ClientHello(SSL30, _OLD, compressions=(1, 0)),
+    "deprecated": _hello(TLS12, _OLD, (TLS11, TLS10, SSL30)),
     "cbc": _hello(TLS12, suites.ECDHE_CBC),
     "static_rsa": _hello(TLS12, (*suites.RSA_AEAD, *suites.RSA_CBC)),
     "dhe": _hello(TLS12, (*suites.DHE_AEAD, *suites.DHE_CBC)),
     "broken": _hello(TLS12, suites.BROKEN),
-    "forbidden": _hello(
-        TLS12,
-        (
-            *suites.ECDHE_CBC,
-            *suites.RSA_AEAD,
-            *suites.RSA_CBC,
-            *suites.DHE_AEAD,
-            *suites.DHE_CBC,
-            *suites.BROKEN,
-        ),
-    ),
+    "forbidden": _hello(TLS12, (*_DATED, *suites.BROKEN)),
 }
 
-FIRST = ("tls1.2", "tls1.3", "tls1.1", "forbidden")
+FIRST = ("tls1.2", "tls1.3", "deprecated", "forbidden")
 """What is asked of every port."""
 
 COVERS: dict[str, tuple[str, ...]] = {
-    "tls1.1": ("tls1.0", "ssl3"),
+    "deprecated": ("tls1.1", "tls1.0", "ssl3"),
     "forbidden": ("cbc", "static_rsa", "dhe", "broken"),
 }
-"""Hellos whose refusal refuses others: a client offers its version and all below it (RFC 5246
-appendix E.1), and a suite among others is a suite offered."""
+"""Combined hellos, and those that are refused with them: a version or a suite among others is
+offered as much as one alone."""
+
+_OF_WHAT_IS_OFFERED = frozenset({HANDSHAKE_FAILURE, PROTOCOL_VERSION, INSUFFICIENT_SECURITY})
+"""Alerts that refuse versions and suites; others complain of the hello, or of the server's own
+failure, and say nothing about what else it would take."""
+
+
+def second(name: str) -> ClientHello:
+    """The hello to send where the first was not answered.
+
+    It leaves out finite-field Diffie-Hellman where other suites remain: a server that prefers such
+    a suite and has no parameters for it fails every client that offers one, and serves the others
+    (Dovecot 2.3 without ``ssl_dh``; it then drops the connection just as it does to refuse).
+    """
+    first = HELLOS[name]
+    rest = tuple(suite for suite in first.suites if suite not in suites.EPHEMERAL_DH)
+    return replace(first, suites=rest) if rest else first
 
 
 @dataclass
@@ -144,9 +171,10 @@ class Reply:
 def outcome(name: str, reply: Reply, failure: Optional[Failure] = None) -> Offer:
     """What the reply to the hello of that name means; ``failure`` is what cut it short.
 
-    Accepted is a ServerHello of the offered version with an offered suite. Refused is an alert
-    (also after the ServerHello) or a ServerHello of a lower version. Anything else (dropped,
-    silent, no TLS, a suite that was not offered, a name that is not served) is neither.
+    Accepted is a ServerHello of an offered version with an offered suite. Refused is an alert
+    (also after the ServerHello) or a ServerHello of another version up to the highest. Anything
+    else (dropped, silent, no TLS, a suite that was not offered, a name that is not served) is
+    neither.
     """
     offered, seen = HELLOS[name], reply.hello
     refusal = _refusal(reply, failure)
@@ -154,9 +182,10 @@ def outcome(name: str, reply: Reply, failure: Optional[Failure] = None) -> Offer
         unsaid = refusal is None or refusal.alert in (None, UNRECOGNIZED_NAME)
         return Offer(name, None if unsaid else False, failure=refusal or failure)
     contradiction = _contradiction(offered, seen)
+    meant = seen.version in (offered.versions or (offered.version,))
     return Offer(
         name=name,
-        accepted=None if contradiction else seen.version == offered.version and not refusal,
+        accepted=None if contradiction else meant and not refusal,
         version=seen.version,
         suite=seen.suite,
         group=seen.group if seen.group is not None else reply.key.group,
@@ -195,10 +224,17 @@ def _asked(seen: ServerHello, reply: Reply) -> Optional[bool]:
 
 
 def concluded(offer: Offer) -> tuple[Offer, ...]:
-    """The refusals that follow from one; none where the server answered with a ServerHello."""
-    if offer.accepted is not False or offer.version is not None:
+    """The refusals that follow from that of a combined hello.
+
+    None where the server answered with a ServerHello or complained of something else. A server
+    that fails after its choice, before any word of it is sent, is taken for one that refuses; the
+    known case of that is what :func:`second` is for.
+    """
+    failure = offer.failure
+    if offer.accepted is not False or offer.version is not None or failure is None:
         return ()
-    failure = offer.failure or Failure("hello", "closed")
+    if failure.cause == "alert" and failure.alert not in _OF_WHAT_IS_OFFERED:
+        return ()
     said = replace(failure, detail=f"{failure.detail} (to {offer.name})".strip())
     return tuple(Offer(name, False, failure=said) for name in COVERS[offer.name])
 
@@ -208,13 +244,15 @@ def closed_as_refusal(offer: Offer, agreed: bool) -> bool:
 
     GnuTLS refuses with close_notify, Dovecot 2.3 by closing without a word. The first says so
     itself; the second can be meant only for the hello where the server had just ``agreed`` to
-    begin TLS. On a port that accepts no hello at all neither is a refusal: TLS is broken there.
+    begin TLS, and only where :func:`second` has nothing else to offer. On a port that accepts no
+    hello at all neither is a refusal: TLS is broken there.
     """
     failure = offer.failure
     closed = offer.accepted is None and failure is not None and failure.cause == "closed"
     if not closed or failure is None or failure.stage != "hello":
         return False
-    return agreed or failure.detail == ALERTS[CLOSE_NOTIFY]
+    alone = second(offer.name) == HELLOS[offer.name]
+    return (agreed and alone) or failure.detail == ALERTS[CLOSE_NOTIFY]
 
 
 def unanswered(offer: Offer) -> bool:
@@ -227,7 +265,7 @@ def settle(offer: Offer, again: Offer) -> Offer:
     """What an unanswered offer and its repetition mean, on a port that accepts another one.
 
     To be dropped right after the hello may be an accident (an overloaded server does it too);
-    twice, it is a refusal.
+    twice, it is a refusal. One that was answered counts.
     """
     if _dropped(offer) and _dropped(again):
         return replace(again, accepted=False)

@@ -313,6 +313,8 @@ def alpn(seen: EndpointObservation, _subject: Subject) -> Verdict:
 def client_certificate(seen: EndpointObservation, _subject: Subject) -> Verdict:
     """TLS-10: no client certificate is asked for that nothing uses."""
     asked = [o.client_certificate for o in seen.offers if o.client_certificate is not None]
+    if not asked and _only_13(seen):
+        return not_applicable("TLS 1.3 hides the request from who looks from outside")
     if not asked:
         return unseen("the request for a client certificate", [o.failure for o in seen.offers])
     if not any(asked):
@@ -328,6 +330,8 @@ def client_certificate(seen: EndpointObservation, _subject: Subject) -> Verdict:
 def signatures(seen: EndpointObservation, _subject: Subject) -> Verdict:
     """TLS-11: the key exchange of TLS 1.2 is not signed with MD5 or SHA-1."""
     offer = seen.offer("tls1.2")
+    if _only_13(seen):
+        return not_applicable("TLS 1.2 is not spoken")
     if offer is None or offer.signature is None:
         return unseen("the signature of the key exchange", [offer.failure] if offer else [])
     name = signature_name(offer.signature)
@@ -338,6 +342,12 @@ def signatures(seen: EndpointObservation, _subject: Subject) -> Verdict:
 
 
 # ---------------------------------------------------------------------------------------------
+
+
+def _only_13(seen: EndpointObservation) -> bool:
+    """Whether TLS 1.3 is spoken and the hello of TLS 1.2 was turned away."""
+    offer = seen.offer("tls1.2")
+    return offer is not None and offer.accepted is False and _accepted(seen, "tls1.3")
 
 
 def _accepted(seen: EndpointObservation, name: str) -> bool:

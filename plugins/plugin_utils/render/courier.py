@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from typing import Optional
 
 from ...module_utils.config import vocabulary
-from ...module_utils.model import Product, ServerConfig
+from ...module_utils.model import Effective, Product, ServerConfig
 from .certificates import mode_wants, unusable
 from .plan import CertificateWant, Override, Plan, Want, override
 from .rules import CIPHERS, ON, PRIORITY, PROTOCOL, Rule, Target, notes
 
 # Courier: the switches count on the cleartext port alone, the rest on both ports of a service.
+_SWITCHES = ("starttls", "require_tls")
 _RULES: dict[str, tuple[Rule, tuple[str, ...]]] = {
     "starttls": (ON, ("{}",)),
     "require_tls": (ON, ("{}",)),
@@ -56,8 +57,16 @@ def _wants(target: Target, service: str) -> list[Want]:
         value = rule.value(target)
         if value and not all(row is None or rule.enough(row, target) for row in rows):
             native = vocabulary.to_native(target.dialect, field, value, service)
-            wants.append(Want(name, native, _file(target, service)))
+            wants += [Want(n, native, _file(target, service)) for n in _names(field, name, rows)]
     return wants
+
+
+def _names(field: str, name: str, rows: Sequence[Optional[Effective]]) -> list[str]:
+    """The variables to set: upstream's scripts hand the server one under the name of another
+    (TLS_PROTOCOL=$TLS_STARTTLS_PROTOCOL), which may have been set too early to follow it."""
+    if field in _SWITCHES:
+        return [name]
+    return list(dict.fromkeys([name, *(row.name for row in rows if row)]))
 
 
 def _file(target: Target, service: str) -> str:

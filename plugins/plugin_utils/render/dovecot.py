@@ -15,6 +15,8 @@ import posixpath
 from typing import Optional
 
 from ...module_utils.config import vocabulary
+from ...module_utils.config.dovecot import relative_to
+from ...module_utils.config.dovecot_origin import OLD_NAMES
 from ...module_utils.model import Effective, Product, Setting
 from .certificates import mode_wants, unusable
 from .plan import CertificateWant, Override, Plan, Want, override
@@ -63,9 +65,10 @@ def _ours(row: Effective) -> bool:
 def _scoped_overrides(target: Target) -> list[Override]:
     """Assignments in narrower scopes that are weaker than the profile."""
     fields = {
-        vocabulary.native_name(target.dialect, f): (f, r)
-        for f, r in DOVECOT_RULES.items()
-        if r.scoped
+        name: (field, rule)
+        for field, rule in DOVECOT_RULES.items()
+        for new in [vocabulary.native_name(target.dialect, field) or ""]
+        for name in (new, *OLD_NAMES.get(new, ()))
     }
     found = []
     for setting in target.server.settings:
@@ -114,7 +117,7 @@ def _dh_overrides(target: Target) -> list[Override]:
     return [
         override(s)
         for s in target.server.settings
-        if s.name == name and s.value.lstrip("<") in short
+        if s.name == name and relative_to(s.origin.file, s.value.lstrip("<")) in short
     ]
 
 

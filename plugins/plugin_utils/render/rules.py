@@ -22,6 +22,8 @@ from ..policy import Profile
 # older ones refuse a list that names it, and with it every handshake.
 _HYBRID_SINCE = {"openssl": (3, 5)}
 _HYBRIDS = frozenset({"X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024"})
+# Harder than the classic groups of any profile: an administrator who chose them keeps them.
+_HARDER = frozenset({"secp521r1", "X448"})
 
 # What the login log needs to show TLS version and cipher (Dovecot login_log_format_elements).
 _LOG_EVIDENCE = {vocabulary.DOVECOT_23: "%k", vocabulary.DOVECOT_24: "%{ssl_security}"}
@@ -73,7 +75,9 @@ def _ciphers_enough(row: Effective, target: Target) -> bool:
     suites = row.expansion.suites if row.expansion else None
     if not target.profile.ciphers:  # a TLS 1.3 profile: this list is never used
         return True
-    return bool(suites) and set(suites or ()) <= target.suites
+    # Where a library was asked for all at once, TLS 1.3 suites are among them; they are not of it.
+    listed = {code for code in suites or () if code >> 8 != 0x13}
+    return bool(listed) and listed <= target.suites
 
 
 def _suites_enough(row: Effective, target: Target) -> bool:
@@ -84,31 +88,39 @@ def _suites_enough(row: Effective, target: Target) -> bool:
 
 def _groups_enough(row: Effective, target: Target) -> bool:
     groups = row.expansion.groups if row.expansion else None
-    allowed = {registry.group_code(g) for g in target.groups}
-    hybrids = {registry.group_code(g) for g in target.groups if g in _HYBRIDS}
-    return bool(groups) and hybrids <= set(groups or ()) <= allowed
+    if groups is None:  # a library that could not be asked may have a hybrid in its default
+        return not row.native
+    hybrids = {registry.group_code(g) for g in _HYBRIDS}
+    allowed = hybrids | {registry.group_code(g) for g in (*target.groups, *_HARDER)}
+    quantum_safe = not _HYBRIDS.intersection(target.groups) or hybrids.intersection(groups)
+    if not row.native:  # the library's own default; TLS-06 takes it too
+        return bool(quantum_safe)
+    return bool(groups and quantum_safe) and set(groups) <= allowed
 
 
 def _priority_enough(row: Effective, target: Target) -> bool:
     expansion = row.expansion
     if row.value is None or not expansion or not expansion.versions or expansion.suites is None:
         return False
-    allowed = target.suites | {registry.openssl_to_code(n) for n in target.profile.cipher_suites}
+    # Any suite of TLS 1.3 will do, as for TLS-04; else one would cost a host its floor of TLS 1.3.
+    listed = {code for code in expansion.suites if code >> 8 != 0x13}
     floor = vocabulary.CODE_POINTS[target.profile.protocol_min]
-    return min(expansion.versions) >= floor and set(expansion.suites) <= allowed
+    return min(expansion.versions) >= floor and listed <= target.suites
 
 
 def _log_enough(row: Effective, target: Target) -> bool:
-    return any(mark in row.native for mark in ("%k", "ssl_security", "ssl_cipher"))
+    return any(mark in row.native for mark in _LOG_EVIDENCE.values())
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One field: whether a row is at least as hard as the profile, and the value that is."""
+    """One field: whether a row is at least as hard as the profile, and the value that is.
+
+    A weaker assignment in a narrower scope is neutralised.
+    """
 
     enough: Callable[[Effective, Target], bool]
     value: Callable[[Target], Optional[str]]
-    scoped: bool = True  # a weaker assignment in a narrower scope is neutralised
 
 
 def _log_value(target: Target) -> Optional[str]:
@@ -122,7 +134,7 @@ PROTOCOL = Rule(_protocol_enough, lambda t: t.protocol_min)
 CIPHERS = Rule(_ciphers_enough, lambda t: ":".join(t.profile.ciphers) or None)
 _SUITES = Rule(_suites_enough, lambda t: ":".join(t.profile.cipher_suites))
 _GROUPS = Rule(_groups_enough, lambda t: ":".join(t.groups))
-_LOG = Rule(_log_enough, _log_value, scoped=False)
+_LOG = Rule(_log_enough, _log_value)
 
 DOVECOT_RULES: dict[str, Rule] = {
     "tls": _TLS,

@@ -190,6 +190,13 @@ def answer_one(sock: socket.socket, line: bytes, capability: bytes) -> bool:
     return command != b"LOGOUT"
 
 
+def modern() -> Behaviour:
+    """A decent IMAP server with TLS from the start, of TLS 1.3 only."""
+    tls = context()
+    tls.minimum_version = ssl.TLSVersion.TLSv1_3
+    return lambda sock: imaps(sock, tls)
+
+
 def decent(secured: bool = False) -> Behaviour:
     """A decent IMAP server, with STARTTLS or with TLS from the start."""
     tls, serve = context(), imaps if secured else imap

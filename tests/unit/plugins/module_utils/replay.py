@@ -16,8 +16,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Optional
 
+from ansible_collections.postmaster.tls.plugins.module_utils.local_tls import Session
 from ansible_collections.postmaster.tls.plugins.module_utils.model import Failure, Handshake
-from ansible_collections.postmaster.tls.plugins.module_utils.transport import Broken, Session
+from ansible_collections.postmaster.tls.plugins.module_utils.transport import Broken
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 SESSION = Session(Handshake(0x0304, 0x1302), (b"leaf", b"issuer"))

@@ -24,12 +24,12 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     to_plain,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.probe import (
-    Target,
     default_endpoints,
     handshakes,
     observe,
     probe,
 )
+from ansible_collections.postmaster.tls.plugins.module_utils.talk import Target
 from ansible_collections.postmaster.tls.plugins.module_utils.transport import Limits, run
 from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.evil_server import (
     Behaviour,
@@ -37,6 +37,7 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.evil_ser
     endlessly,
     evil,
     hears,
+    modern,
     reset,
     says,
     silent,
@@ -128,7 +129,8 @@ def test_real_servers(name: str, talks: int, expected: dict[str, Any], piece: in
     assert found == expected
     assert seen.failures == ()
     asks_tls = mode is IMPLICIT or seen.starttls
-    assert seen.connections == talks + (9 if asks_tls else 0)  # the hellos find nobody any more
+    # The eleven hellos find nobody any more, and are asked again.
+    assert seen.connections == talks + (22 if asks_tls else 0)
     assert (seen.handshake == Handshake(0x0304, 0x1302)) is bool(asks_tls)
     assert from_plain(EndpointObservation, to_plain(seen)) == seen
 
@@ -257,8 +259,8 @@ HOSTILE: list[tuple[str, TlsMode, Behaviour, list[tuple[str, str]], int]] = [
         [("handshake", "not_tls")],
         2,
     ),
-    ("TLS then closed", STARTTLS, at_tls(hears), [("handshake", "closed")], 10),
-    ("TLS then reset", STARTTLS, at_tls(then(hears, reset)), [("handshake", "reset")], 10),
+    ("TLS then closed", STARTTLS, at_tls(hears), [("handshake", "closed")], 12),
+    ("TLS then reset", STARTTLS, at_tls(then(hears, reset)), [("handshake", "reset")], 12),
     (
         "words in clear after STARTTLS",
         STARTTLS,
@@ -268,20 +270,20 @@ HOSTILE: list[tuple[str, TlsMode, Behaviour, list[tuple[str, str]], int]] = [
     ),
     ("HTTP", IMPLICIT, then(hears, says(HTTP)), [("handshake", "not_tls")], 2),
     ("silent", IMPLICIT, silent, [("handshake", "timeout")], 2),
-    ("reset", IMPLICIT, then(hears, reset), [("handshake", "reset")], 10),
+    ("reset", IMPLICIT, then(hears, reset), [("handshake", "reset")], 12),
     (
         "alert",
         IMPLICIT,
         then(hears, says(b"\x15\x03\x01\x00\x02\x02\x28")),
         [("handshake", "alert")],
-        10,
+        5,
     ),
     (
         "huge certificate",
         IMPLICIT,
         then(hears, then(says(SERVER_HELLO), endlessly(BIG))),
         [("handshake", "too_much")],
-        10,
+        12,
     ),
 ]
 
@@ -320,7 +322,7 @@ def test_refused_and_broken_are_told_apart() -> None:
     """A TLS that closes on every hello is broken, and so nothing was refused."""
     with evil(at_tls(hears)) as server:
         (seen,) = probe([Endpoint("127.0.0.1", server.port, Service.IMAP, STARTTLS)], QUICK)
-    assert len(seen.offers) == 9
+    assert len(seen.offers) == 11
     assert {offer.accepted for offer in seen.offers} == {None}
 
 
@@ -350,7 +352,7 @@ def test_a_decent_server(secured: bool, mode: TlsMode) -> None:
         (seen,) = probe([Endpoint("127.0.0.1", server.port, Service.IMAP, mode)])
         assert server.total == seen.connections
         assert server.most <= 2
-    assert seen.connections == 10
+    assert seen.connections == 5
     assert seen.failures == ()
     assert seen.handshake is not None
     assert seen.handshake.version == 0x0304
@@ -360,8 +362,8 @@ def test_a_decent_server(secured: bool, mode: TlsMode) -> None:
     assert accepted == {
         "tls1.3": True,
         "tls1.2": True,
-        **dict.fromkeys(("ssl3", "tls1.0", "tls1.1"), False),
-        **dict.fromkeys(("cbc", "static_rsa", "dhe", "broken"), False),
+        **dict.fromkeys(("ssl3", "tls1.0", "tls1.1", "deprecated"), False),
+        **dict.fromkeys(("cbc", "static_rsa", "dhe", "broken", "forbidden"), False),
     }
     tls13 = seen.offer("tls1.3")
     assert tls13 is not None
@@ -384,25 +386,35 @@ def test_closed_ports_cost_one_connection_and_fail_nothing() -> None:
     assert seen.failures == (Failure("connect", "refused", "Connection refused"),)
 
 
-def test_drops_of_one_hello_are_repeated_once() -> None:
-    """A server that resets on old versions, and accepts others, refuses the old ones."""
+def test_drops_of_some_hellos_are_repeated_once() -> None:
+    """A server that resets on what is old, and accepts the rest, refuses what is old."""
     good = decent(secured=True)
 
     def behave(sock: socket.socket) -> None:
         hello = sock.recv(5000, socket.MSG_PEEK)
-        if hello[9:11] == b"\3\0":
+        if b"\xc0\x2f" in hello or b"\x13\x02" in hello:
+            good(sock)
+        else:
             sock.recv(5000)
             reset(sock)
-        else:
-            good(sock)
 
     with evil(behave) as server:
         (seen,) = probe([Endpoint("127.0.0.1", server.port, Service.IMAP, IMPLICIT)])
-    ssl3 = seen.offer("ssl3")
-    assert ssl3 is not None
-    assert ssl3.accepted is False
-    assert ssl3.failure == Failure("hello", "reset", "Connection reset by peer")
-    assert seen.connections == 11
+        assert server.total == seen.connections == 7
+    refused = [offer.name for offer in seen.offers if offer.accepted is False]
+    assert len(refused) == 9
+    said = seen.offer("cbc")
+    assert said is not None
+    assert said.failure == Failure("hello", "reset", "Connection reset by peer (to forbidden)")
+
+
+def test_a_modern_profile_shows_its_chain() -> None:
+    """A server of TLS 1.3 only refuses all that would show a chain in clear."""
+    with evil(modern()) as server:
+        (seen,) = probe([Endpoint("127.0.0.1", server.port, Service.IMAP, IMPLICIT)])
+    assert [offer.name for offer in seen.offers if offer.accepted] == ["tls1.3"]
+    assert {offer.accepted for offer in seen.offers} == {True, False}
+    assert (seen.connections, seen.failures, len(seen.chain)) == (5, (), 1)
 
 
 # ---------------------------------------------------------------------------------------------

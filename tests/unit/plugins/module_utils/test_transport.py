@@ -13,11 +13,11 @@ from typing import Callable, Optional
 
 import pytest
 
+from ansible_collections.postmaster.tls.plugins.module_utils.local_tls import Session
 from ansible_collections.postmaster.tls.plugins.module_utils.model import Failure
 from ansible_collections.postmaster.tls.plugins.module_utils.transport import (
     Broken,
     Limits,
-    Session,
     SocketNetwork,
     Stream,
     is_address,

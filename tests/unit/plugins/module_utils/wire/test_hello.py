@@ -71,7 +71,7 @@ def test_every_hello_is_well_formed(name: str) -> None:
     assert len(set(offered)) == len(offered)
     assert compressions == (b"\0" if hello.version == TLS13 else b"\1\0")
     assert (SERVER_NAME in extensions) is (hello.version != SSL30)
-    assert (SUPPORTED_VERSIONS in extensions) is (hello.version == TLS13)
+    assert (SUPPORTED_VERSIONS in extensions) is (name in ("tls1.3", "deprecated"))
     assert (SIGNATURE_ALGORITHMS in extensions) is (hello.version >= TLS12)
     assert (EMPTY_RENEGOTIATION_INFO_SCSV in offered) is (hello.version != TLS13)
 
@@ -97,6 +97,14 @@ def test_tls13_offers_no_key_so_that_the_server_names_its_group() -> None:
     assert extensions[KEY_SHARE] == b"\0\0"
     assert extensions[SUPPORTED_VERSIONS] == b"\2\3\4"
     assert extensions[SUPPORTED_GROUPS][2:4] == suites.X25519MLKEM768.to_bytes(2, "big")
+
+
+def test_versions_are_listed_below_the_highest() -> None:
+    """A server that knows the list takes none but these; another one sees a TLS 1.2 client."""
+    version, offered, _, extensions = fields(HELLOS["deprecated"].encode(RANDOM))
+    assert version == TLS12
+    assert extensions[SUPPORTED_VERSIONS] == b"\6\3\2\3\1\3\0"
+    assert not set(offered) & suites.SINCE_TLS12
 
 
 FAMILIES = [

@@ -8,6 +8,7 @@ from typing import Optional
 import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils.model import Failure, Offer
+from ansible_collections.postmaster.tls.plugins.module_utils.wire import suites
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.flight import (
     Alert,
     Certificate,
@@ -18,15 +19,20 @@ from ansible_collections.postmaster.tls.plugins.module_utils.wire.flight import 
     ServerKeyExchange,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.offers import (
+    COVERS,
+    FIRST,
     HELLOS,
     Reply,
     closed_as_refusal,
+    concluded,
     outcome,
+    second,
     settle,
     unanswered,
 )
 
 TLS12 = ServerHello(0x0303, 0xC02F, 0, (0xFF01,))
+TLS12_CBC = ServerHello(0x0303, 0xC013, 0, ())
 TLS10 = ServerHello(0x0301, 0xC013, 0, ())
 RETRY = ServerHello(0x0304, 0x1301, 0, (), group=0x11EC, retry=True)
 CLOSED = Failure("hello", "closed")
@@ -52,6 +58,10 @@ def reply(*events: Event) -> Reply:
         ("tls1.3", [TLS12], None, None, "unexpected", None),  # a suite that was not offered
         ("tls1.0", [TLS12], None, None, "unexpected", None),  # a higher version
         ("cbc", [TLS12], None, None, "unexpected", None),
+        ("deprecated", [TLS10, ServerHelloDone()], None, True, None, None),
+        ("deprecated", [TLS12_CBC, ServerHelloDone()], None, False, None, None),  # chose by legacy
+        ("deprecated", [TLS12], None, None, "unexpected", None),
+        ("deprecated", [Alert(2, 70)], None, False, "alert", 70),
         ("ssl3", [Alert(2, 70)], None, False, "alert", 70),
         ("ssl3", [Alert(2, 40)], None, False, "alert", 40),
         ("ssl3", [Alert(1, 0)], None, None, "closed", None),
@@ -108,6 +118,9 @@ def test_not_asking_for_a_certificate_must_be_seen(
 NOTIFIED = Failure("hello", "closed", "close_notify")
 
 
+ALONE, MIXED = "cbc", "tls1.1"  # without and with finite-field Diffie-Hellman among others
+
+
 @pytest.mark.parametrize(
     ("failure", "agreed", "refusal", "repeat"),
     [
@@ -125,9 +138,66 @@ NOTIFIED = Failure("hello", "closed", "close_notify")
 def test_what_a_closed_connection_says(
     failure: Optional[Failure], agreed: bool, refusal: bool, repeat: bool
 ) -> None:
-    offer = Offer("ssl3", None, failure=failure)
+    offer = Offer(ALONE, None, failure=failure)
     assert closed_as_refusal(offer, agreed) is refusal
     assert unanswered(offer) is repeat
+
+
+def test_closing_on_a_mixed_hello_is_no_refusal_yet() -> None:
+    assert closed_as_refusal(Offer(MIXED, None, failure=CLOSED), agreed=True) is False
+    assert closed_as_refusal(Offer(MIXED, None, failure=NOTIFIED), agreed=True) is True
+
+
+def test_the_second_hello_leaves_finite_fields_out() -> None:
+    for name, first in HELLOS.items():
+        again = second(name)
+        if name == "dhe":
+            assert again == first
+            continue
+        assert set(first.suites) - set(again.suites) <= suites.EPHEMERAL_DH
+        assert not set(again.suites) & suites.EPHEMERAL_DH
+        assert (again.version, again.versions) == (first.version, first.versions)
+
+
+REFUSED = Failure("hello", "alert", "handshake_failure", 40)
+
+
+@pytest.mark.parametrize(
+    ("offer", "drawn"),
+    [
+        (Offer("forbidden", False, failure=REFUSED), True),
+        (
+            Offer("forbidden", False, failure=Failure("hello", "alert", "protocol_version", 70)),
+            True,
+        ),
+        (Offer("forbidden", False, failure=NOTIFIED), True),
+        (Offer("forbidden", False, failure=RESET), True),
+        (Offer("forbidden", False, failure=Failure("hello", "alert", "decode_error", 50)), False),
+        (Offer("forbidden", False, failure=Failure("hello", "alert", "internal_error", 80)), False),
+        (Offer("forbidden", False, version=0x0303, suite=0x0033, failure=REFUSED), False),
+        (Offer("forbidden", False, version=0x0301, suite=0x0033), False),
+        (Offer("forbidden", None, failure=TIMEOUT), False),
+        (Offer("forbidden", True, version=0x0303, suite=0x0033), False),
+        (Offer("deprecated", False, failure=REFUSED), True),
+    ],
+)
+def test_conclusions(offer: Offer, drawn: bool) -> None:
+    found = concluded(offer)
+    assert [each.name for each in found] == (list(COVERS[offer.name]) if drawn else [])
+    for each in found:
+        assert each.accepted is False
+        assert each.failure is not None
+        assert each.failure.detail.endswith(f"(to {offer.name})")
+
+
+def test_combined_hellos_offer_what_they_cover() -> None:
+    for name, covered in COVERS.items():
+        assert name in FIRST
+        for each in covered:
+            assert set(HELLOS[each].suites) <= set(HELLOS[name].suites)
+    versions = {HELLOS[each].version for each in COVERS["deprecated"]}
+    assert set(HELLOS["deprecated"].versions) == versions
+    assert set(FIRST) | {each for names in COVERS.values() for each in names} == set(HELLOS)
 
 
 @pytest.mark.parametrize(
@@ -154,4 +224,5 @@ def test_the_names_that_policies_rely_on() -> None:
     assert set(HELLOS) == {
         *["ssl3", "tls1.0", "tls1.1", "tls1.2", "tls1.3"],
         *["cbc", "static_rsa", "dhe", "broken"],
+        *["deprecated", "forbidden"],
     }

@@ -257,7 +257,10 @@ def test_broken(server: Any, expected: list[tuple[str, str]]) -> None:
 
 def test_a_dynamic_value_is_told_once() -> None:
     written = setting("TLS_PRIORITY", "$P", dynamic=True)
-    server = courier(settings=(written,), problems=(Problem("no literal", written.origin),))
+    server = courier(
+        settings=(written,),
+        problems=(Problem("P is not a literal that can be read", written.origin),),
+    )
     assert findings("CFG-06", server)[0].status.value == "pass"
 
 

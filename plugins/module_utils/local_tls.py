@@ -1,0 +1,139 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""TLS by the library that Python is linked to, as a state machine between two buffers.
+
+It completes handshakes, so that what is said inside TLS can be seen. It speaks to weak servers too,
+as far as the library can, and never verifies a certificate: what is served is reported and judged
+elsewhere. Refuses to know sockets and clocks: bytes go in and out, and transport.py carries them.
+What the library will not speak is asked with the hellos of wire/.
+Source: the ``ssl`` chapter of the Python library, 3.9 to 3.14.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Optional
+
+from .model import Handshake
+from .text import clean
+
+CHUNK = 16 * 1024
+_OP_LEGACY_SERVER_CONNECT = 0x4  # ssl.OP_LEGACY_SERVER_CONNECT has a name since Python 3.12
+_VERSIONS = {"SSLv3": 0x0300, "TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303}
+
+# How OpenSSL calls an alert that it received, and what it says of bytes that are no TLS record
+# (ssl/sslerr.h and ssl/record of OpenSSL 1.1.1 to 3.5).
+_ALERT = re.compile("ALERT_([A-Z_]+)")
+_CAUSES = {
+    "WRONG_VERSION_NUMBER": "not_tls",
+    "HTTP_REQUEST": "not_tls",
+    "HTTPS_PROXY_REQUEST": "not_tls",
+    "RECORD_LAYER_FAILURE": "not_tls",
+    "PACKET_LENGTH_TOO_LONG": "not_tls",
+    "UNEXPECTED_EOF_WHILE_READING": "closed",
+    "EXCESSIVE_MESSAGE_SIZE": "too_much",
+}
+
+
+@dataclass(frozen=True)
+class Session:
+    """A completed handshake, and the chain it got: DER, leaf first.
+
+    Python 3.9 shows no more of the chain than the leaf.
+    """
+
+    handshake: Handshake
+    chain: tuple[bytes, ...]
+
+
+class TlsFailed(Exception):
+    """The library gave up: ``cause``, ``detail`` and ``alert`` are those of a model.Failure."""
+
+    def __init__(self, cause: str, detail: str, alert: Optional[int] = None) -> None:
+        super().__init__(f"{cause}: {detail}")
+        self.cause = cause
+        self.detail = detail
+        self.alert = alert
+
+
+class LocalTls:
+    """A client. ``incoming`` takes what the peer sent, ``outgoing`` gives what to send it."""
+
+    def __init__(self, server_name: Optional[str]) -> None:
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._object = _context().wrap_bio(
+            self.incoming, self.outgoing, server_hostname=server_name
+        )
+
+    def handshake(self) -> bool:
+        """Goes on with the handshake; whether it is complete. Raises TlsFailed."""
+        with _failing():
+            try:
+                self._object.do_handshake()
+            except ssl.SSLWantReadError:
+                return False
+        return True
+
+    def encrypt(self, data: bytes) -> bytes:
+        """The records to send for ``data``. Raises TlsFailed."""
+        with _failing():
+            self._object.write(data)
+        return self.outgoing.read()
+
+    def read(self) -> Optional[bytes]:
+        """Decrypted bytes, b"" at the end, ``None`` where more must come. Raises TlsFailed."""
+        with _failing():
+            try:
+                return self._object.read(CHUNK)
+            except ssl.SSLWantReadError:
+                return None
+
+    def session(self) -> Session:
+        """What was negotiated."""
+        name, _protocol, _bits = self._object.cipher() or ("", "", 0)
+        suite = next((c["id"] & 0xFFFF for c in _context().get_ciphers() if c["name"] == name), 0)
+        version = _VERSIONS.get(self._object.version() or "", 0x0304)
+        return Session(Handshake(version, suite), self._chain())
+
+    def _chain(self) -> tuple[bytes, ...]:
+        public = getattr(self._object, "get_unverified_chain", None)  # Python 3.13
+        if public is not None:
+            return tuple(public())
+        private = getattr(getattr(self._object, "_sslobj", None), "get_unverified_chain", None)
+        if private is not None:  # Python 3.10 to 3.12
+            return tuple(ssl.PEM_cert_to_DER_cert(c.public_bytes()) for c in private() or ())
+        leaf = self._object.getpeercert(binary_form=True)
+        return (leaf,) if leaf else ()
+
+
+@functools.lru_cache(maxsize=1)
+def _context() -> ssl.SSLContext:
+    """A client that speaks to weak servers too, in order to see them; it verifies nothing."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.options |= _OP_LEGACY_SERVER_CONNECT
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    return context
+
+
+@contextlib.contextmanager
+def _failing() -> Iterator[None]:
+    try:
+        yield
+    except ssl.SSLZeroReturnError:
+        raise TlsFailed("closed", "close_notify") from None
+    except ssl.SSLError as error:
+        reason = error.reason or str(error)
+        found = _ALERT.search(reason)
+        cause = "alert" if found else _CAUSES.get(reason, "unexpected")
+        alert = getattr(ssl, f"ALERT_DESCRIPTION_{found[1]}", None) if found else None
+        detail = clean(reason.lower(), 128)
+        raise TlsFailed(cause, detail, None if alert is None else int(alert)) from None

@@ -1,0 +1,179 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A server as a table: what it accepts, in which order, and how it turns away the rest.
+
+It answers ClientHellos as its table says, without a socket; a twin of transport.SocketNetwork.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Optional, Union
+
+from ansible_collections.postmaster.tls.plugins.module_utils.local_tls import Session
+from ansible_collections.postmaster.tls.plugins.module_utils.model import Failure
+from ansible_collections.postmaster.tls.plugins.module_utils.transport import Broken
+from ansible_collections.postmaster.tls.plugins.module_utils.wire import suites
+from ansible_collections.postmaster.tls.plugins.module_utils.wire.hello import (
+    SSL30,
+    SUPPORTED_VERSIONS,
+    TLS10,
+    TLS11,
+    TLS12,
+    TLS13,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.wire.reader import Cursor
+from ansible_collections.postmaster.tls.plugins.module_utils.wire.records import (
+    ALERT,
+    HANDSHAKE,
+    HANDSHAKE_FAILURE,
+    PROTOCOL_VERSION,
+    record,
+)
+
+VERSIONS = (SSL30, TLS10, TLS11, TLS12, TLS13)
+HARD = (*suites.TLS13, *suites.ECDHE_AEAD)
+CLOSE_NOTIFY = record(ALERT, TLS10, b"\x01\x00")
+Refusal = Union[int, bytes, str, None]
+
+
+@dataclass(frozen=True)
+class Hello:
+    """What a client offered; ``versions`` are those of the extension, if it is there."""
+
+    version: int
+    suites: tuple[int, ...]
+    versions: Optional[tuple[int, ...]]
+
+
+def hello(data: bytes) -> Hello:
+    """Reads a ClientHello."""
+    body = Cursor(data[9:])
+    version = body.number(2)
+    body.take(32)
+    body.vector(1)
+    offered = _numbers(body.vector(2), 2)
+    body.vector(1)
+    versions = None
+    listed = body.vector(2) if body.left else Cursor(b"")
+    while listed.left:
+        kind, content = listed.number(2), listed.vector(2)
+        if kind == SUPPORTED_VERSIONS:
+            versions = _numbers(content.vector(1), 2)
+    return Hello(version, offered, versions)
+
+
+def _numbers(listed: Cursor, width: int) -> tuple[int, ...]:
+    found: list[int] = []
+    while listed.left:
+        found.append(listed.number(width))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A server.
+
+    ``refuses`` is how it turns away: an alert's number (``None``: the one that fits), bytes, or
+    the cause of a broken connection. ``modern``: it reads supported_versions. ``holes``: like
+    GnuTLS it refuses a hello of a version that it does not have below its highest. ``lacking``:
+    suites that it chooses and then fails at, without a word. ``drops`` is how many of its first
+    connections are reset for no reason.
+    """
+
+    versions: tuple[int, ...] = (TLS12, TLS13)
+    suites: tuple[int, ...] = HARD
+    refuses: Refusal = None
+    modern: bool = True
+    holes: bool = False
+    lacking: tuple[int, ...] = ()
+    drops: int = 0
+
+    def answer(self, asked: Hello) -> Union[bytes, str]:
+        """The flight, or how the connection breaks."""
+        version = self._version(asked)
+        if version is None:
+            return self._refusal(PROTOCOL_VERSION)
+        suite = next((s for s in self.suites if s in asked.suites and _fits(s, version)), None)
+        if suite is None:
+            return self._refusal(HANDSHAKE_FAILURE)
+        return "closed" if suite in self.lacking else flight(version, suite)
+
+    def _version(self, asked: Hello) -> Optional[int]:
+        if self.modern and asked.versions is not None:
+            return max((v for v in asked.versions if v in self.versions), default=None)
+        if self.holes and asked.version not in self.versions:
+            return None
+        return max((v for v in self.versions if v <= min(asked.version, TLS12)), default=None)
+
+    def _refusal(self, fitting: int) -> Union[bytes, str]:
+        if isinstance(self.refuses, (bytes, str)):
+            return self.refuses
+        number = fitting if self.refuses is None else self.refuses
+        return record(ALERT, TLS10, bytes([2, number]))
+
+
+def _fits(suite: int, version: int) -> bool:
+    if (suite in suites.TLS13) != (version == TLS13):
+        return False
+    return version >= TLS12 or suite not in suites.SINCE_TLS12
+
+
+def flight(version: int, suite: int) -> bytes:
+    """A ServerHello and, up to TLS 1.2, ServerHelloDone."""
+    body = min(version, TLS12).to_bytes(2, "big") + bytes(33) + suite.to_bytes(2, "big") + b"\0"
+    if version == TLS13:
+        body += b"\x00\x06\x00\x2b\x00\x02\x03\x04"
+    message = b"\x02" + len(body).to_bytes(3, "big") + body
+    done = b"" if version == TLS13 else b"\x0e\0\0\0"
+    return record(HANDSHAKE, min(version, TLS12), message + done)
+
+
+class PeerStream:
+    """One connection; before TLS it agrees to whatever it is asked in IMAP."""
+
+    def __init__(self, peer: Peer, greets: bool, dropped: bool) -> None:
+        self.stage = "connect"
+        self._peer = peer
+        self._dropped = dropped
+        self._says = b"* OK hi\r\n" if greets else b""
+        self._cause = "timeout"
+
+    async def send(self, data: bytes) -> None:
+        if data[:1] != bytes([HANDSHAKE]):
+            self._says = data.split()[0] + b" OK begin\r\n"
+            return
+        answer = "reset" if self._dropped else self._peer.answer(hello(data))
+        if isinstance(answer, bytes):
+            self._says, self._cause = answer, "closed"
+        else:
+            self._cause = answer
+
+    async def receive(self) -> bytes:
+        said, self._says = self._says, b""
+        if not said and self._cause != "closed":
+            raise Broken(Failure(self.stage, self._cause))
+        return said
+
+    async def start_tls(self, server_name: Optional[str], early: bytes = b"") -> Session:
+        raise AssertionError("a hello is never completed")
+
+
+class PeerNetwork:
+    """Connections to one peer, counted; ``greets`` where TLS begins by STARTTLS."""
+
+    def __init__(self, peer: Peer, greets: bool = False) -> None:
+        self._peer = peer
+        self._greets = greets
+        self.count = 0
+
+    def connections(self, address: str, port: int) -> int:
+        return self.count
+
+    @contextlib.asynccontextmanager
+    async def connect(self, address: str, port: int) -> AsyncIterator[PeerStream]:
+        self.count += 1
+        yield PeerStream(self._peer, self._greets, self.count <= self._peer.drops)

@@ -1,0 +1,210 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is asked of a port, in how many connections, and that what is concluded is so."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import pytest
+
+from ansible_collections.postmaster.tls.plugins.module_utils.hellos import Hellos, ask_hellos
+from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+    Endpoint,
+    Failure,
+    Service,
+    TlsMode,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.talk import Target
+from ansible_collections.postmaster.tls.plugins.module_utils.transport import run
+from ansible_collections.postmaster.tls.plugins.module_utils.wire import suites
+from ansible_collections.postmaster.tls.plugins.module_utils.wire.hello import (
+    SSL30,
+    TLS10,
+    TLS11,
+    TLS12,
+    TLS13,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.wire.offers import COVERS, HELLOS
+from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.hello_server import (
+    CLOSE_NOTIFY,
+    HARD,
+    VERSIONS,
+    Peer,
+    PeerNetwork,
+)
+
+STARTTLS, IMPLICIT = TlsMode.STARTTLS, TlsMode.IMPLICIT
+STATIC_RSA = (*suites.RSA_AEAD, *suites.RSA_CBC)
+DHE = (*suites.DHE_AEAD, *suites.DHE_CBC)
+WEAK = (*HARD, *suites.ECDHE_CBC, *STATIC_RSA, *DHE, *suites.BROKEN)
+
+
+def asked(peer: Peer, mode: TlsMode = IMPLICIT, shook_hands: bool = True) -> tuple[Hellos, int]:
+    network = PeerNetwork(peer, greets=mode is STARTTLS)
+    target = Target(Endpoint("192.0.2.1", 1, Service.IMAP, mode), None, "nobody")
+    return run(ask_hellos(target, network, shook_hands)), network.count
+
+
+def accepted(hellos: Hellos) -> set[str]:
+    """The names of what was accepted; everything else must have been refused."""
+    assert all(offer.accepted is not None for offer in hellos.offers), hellos.offers
+    return {offer.name for offer in hellos.offers if offer.accepted}
+
+
+MODERN, USUAL = {"tls1.3"}, {"tls1.2", "tls1.3"}
+OLD = {"deprecated", "tls1.1", "tls1.0", "ssl3"}
+FAMILIES = {"forbidden", "cbc", "static_rsa", "dhe", "broken"}
+
+# A server, where TLS begins, the hellos that it must be seen to accept, and the connections.
+SERVERS: list[tuple[str, Peer, TlsMode, set[str], int]] = [
+    ("hard, alerts", Peer(), IMPLICIT, USUAL, 4),
+    ("hard, alerts", Peer(), STARTTLS, USUAL, 4),
+    ("hard, close_notify", Peer(refuses=CLOSE_NOTIFY), IMPLICIT, USUAL, 4),
+    # Without a word: what is refused is asked once more.
+    ("hard, closes", Peer(refuses="closed"), IMPLICIT, USUAL, 6),
+    ("hard, closes", Peer(refuses="closed"), STARTTLS, USUAL, 6),
+    ("hard, resets", Peer(refuses="reset"), IMPLICIT, USUAL, 6),
+    ("hard, resets", Peer(refuses="reset"), STARTTLS, USUAL, 6),
+    # An alert that complains of something else: nothing is concluded.
+    ("hard, internal_error", Peer(refuses=80), IMPLICIT, USUAL, 11),
+    ("hard, decode_error", Peer(refuses=50), IMPLICIT, USUAL, 11),
+    ("TLS 1.3 only", Peer((TLS13,)), IMPLICIT, MODERN, 4),
+    ("TLS 1.3 only, closes", Peer((TLS13,), refuses="closed"), STARTTLS, MODERN, 7),
+    ("all of it", Peer(VERSIONS, WEAK), IMPLICIT, USUAL | OLD | FAMILIES, 11),
+    ("old versions, CBC", Peer(VERSIONS, (*HARD, *suites.ECDHE_CBC)), IMPLICIT,
+     USUAL | OLD | {"forbidden", "cbc"}, 11),
+    ("weak families only", Peer(suites=WEAK), IMPLICIT, USUAL | FAMILIES, 8),
+]  # fmt: skip
+ONE_FAMILY = [
+    ("cbc", suites.ECDHE_CBC),
+    ("static_rsa", STATIC_RSA),
+    ("dhe", DHE),
+    ("broken", suites.BROKEN),
+    ("broken", (0xC012,)),
+    ("broken", (0x0034,)),
+]
+
+
+@pytest.mark.parametrize(
+    ("peer", "mode", "expected", "connections"),
+    [case[1:] for case in SERVERS],
+    ids=[f"{case[2].value}: {case[0]}" for case in SERVERS],
+)
+def test_what_a_server_accepts(
+    peer: Peer, mode: TlsMode, expected: set[str], connections: int
+) -> None:
+    found, count = asked(peer, mode)
+    assert accepted(found) == expected
+    assert count == connections
+    assert [offer.name for offer in found.offers] == list(HELLOS)
+
+
+@pytest.mark.parametrize(("name", "family"), ONE_FAMILY)
+def test_one_family_is_found(name: str, family: tuple[int, ...]) -> None:
+    found, count = asked(Peer(suites=(*HARD, *family)))
+    assert accepted(found) == USUAL | {"forbidden", name}
+    assert count == 8
+
+
+@pytest.mark.parametrize(
+    ("versions", "modern", "holes", "expected"),
+    [
+        ((TLS10, TLS12, TLS13), True, False, {"tls1.2", "tls1.3", "deprecated", "tls1.0"}),
+        # GnuTLS with TLS 1.1 off: it refuses a hello of TLS 1.1, and takes one of TLS 1.0.
+        ((TLS10, TLS12, TLS13), True, True, {"tls1.2", "tls1.3", "deprecated", "tls1.0"}),
+        ((TLS11, TLS12, TLS13), True, True, {"tls1.2", "tls1.3", "deprecated", "tls1.1"}),
+        # Libraries from before TLS 1.3 choose TLS 1.2: that concludes nothing.
+        ((TLS10, TLS12), False, False, {"tls1.2", "tls1.0"}),
+        ((TLS10, TLS12), False, True, {"tls1.2", "tls1.0"}),
+        ((TLS10,), False, False, {"deprecated", "tls1.0"}),
+        ((SSL30,), True, False, {"deprecated", "ssl3"}),
+        ((SSL30,), False, False, {"deprecated", "ssl3"}),
+    ],
+)
+def test_no_old_version_is_missed(
+    versions: tuple[int, ...], modern: bool, holes: bool, expected: set[str]
+) -> None:
+    peer = Peer(versions, WEAK, modern=modern, holes=holes)
+    found, _ = asked(peer, shook_hands=TLS12 in versions)
+    assert accepted(found) - FAMILIES == expected
+
+
+def test_who_shuns_newer_hellos_is_found_by_the_old_ones() -> None:
+    peer = Peer((TLS10,), WEAK, refuses="closed", modern=False, holes=True)
+    found, _ = asked(peer, shook_hands=False)
+    said = {offer.name: offer.accepted for offer in found.offers}
+    assert [said[name] for name in ("tls1.0", "tls1.1", "ssl3")] == [True, False, False]
+    assert (said["deprecated"], said["tls1.2"]) == (None, None)
+
+
+def test_an_answer_in_another_version_is_kept() -> None:
+    found, _ = asked(Peer((TLS10, TLS12), WEAK))
+    tls11 = next(offer for offer in found.offers if offer.name == "tls1.1")
+    assert (tls11.accepted, tls11.version) == (False, TLS10)
+
+
+@pytest.mark.parametrize("mode", [IMPLICIT, STARTTLS])
+@pytest.mark.parametrize(
+    ("remaining", "expected"),
+    [
+        (suites.RSA_AEAD, {"tls1.2", "static_rsa", "forbidden"}),
+        (suites.ECDHE_AEAD, {"tls1.2"}),
+        ((), set()),
+    ],
+)
+def test_lacking_parameters_hide_nothing(
+    mode: TlsMode, remaining: tuple[int, ...], expected: set[str]
+) -> None:
+    """Dovecot 2.3 that prefers DHE and has no ssl_dh fails without a word."""
+    peer = Peer(suites=(*suites.TLS13, *DHE, *remaining), lacking=DHE, refuses="closed")
+    found, _ = asked(peer, mode)
+    assert accepted(found) == {"tls1.3"} | expected
+
+
+def test_an_accident_is_no_refusal() -> None:
+    found, count = asked(Peer(suites=WEAK, drops=1))
+    assert accepted(found) == USUAL | FAMILIES
+    assert count == 9
+
+
+# ---------------------------------------------------------------------------------------------
+# Who refuses everything, or speaks no TLS
+
+
+@pytest.mark.parametrize(
+    ("refuses", "verdict", "connections"),
+    [
+        ("closed", None, 11),
+        ("reset", None, 11),
+        (CLOSE_NOTIFY, None, 11),
+        (40, False, 4),
+        ("timeout", None, 1),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", None, 1),
+    ],
+)
+def test_who_accepts_nothing(refuses: object, verdict: Optional[bool], connections: int) -> None:
+    found, count = asked(Peer((), refuses=refuses), shook_hands=False)  # type: ignore[arg-type]
+    assert {offer.accepted for offer in found.offers} == {verdict}
+    assert count == connections
+
+
+def test_a_handshake_makes_closing_a_refusal() -> None:
+    found, count = asked(Peer((), refuses="closed"), shook_hands=True)
+    assert accepted(found) == set()
+    assert count == 8
+    assert [o.failure for o in found.offers if o.name == "dhe"] == [
+        Failure("hello", "closed", "(to forbidden)")
+    ]
+
+
+def test_conclusions_say_what_they_come_from() -> None:
+    found, _ = asked(Peer())
+    said = {offer.name: offer.failure for offer in found.offers}
+    for combined, covered in COVERS.items():
+        for name in covered:
+            failure = said[name]
+            assert failure is not None
+            assert failure.detail.endswith(f"(to {combined})")
+            assert failure.alert in (40, 70)
