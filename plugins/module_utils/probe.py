@@ -4,9 +4,9 @@
 """Looks at mail ports from outside, without an account: what is offered, and what is refused.
 
 Per open port one conversation (greeting, capabilities, inert login attempts, TLS, capabilities
-again) and then one connection for each hello of wire/offers.py. A closed port costs one
-connection. This file knows the order of questions; the protocols are in wire/, sockets and limits
-in transport.py, and what is good or bad is not known here at all.
+again) and then the hellos of hellos.py: four on a port that is hard already, so five connections.
+A closed port costs one. This file knows the order of questions; the protocols are in wire/,
+sockets and limits in transport.py, and what is good or bad is not known here at all.
 
 No real user's name and no password is ever sent: a SASL exchange is begun and left, USER and LOGIN
 get a random name, LOGIN only where the server advertises that it will not look at it, and PASS

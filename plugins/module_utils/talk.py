@@ -88,6 +88,7 @@ class Talk:
 
 
 def dialogue(target: Target, greeted: bool = False) -> Dialogue:
+    """A dialogue in the target's protocol; ``greeted`` for one that goes on inside TLS."""
     return DIALOGUES[target.endpoint.service](greeted)
 
 

@@ -21,9 +21,18 @@ description:
     server itself, because Dovecot treats a client with the server's own address as secured and answers it differently.
   - Never sends the name of a real user, and never a password. A SASL exchange is begun and left, USER and LOGIN are sent with
     a random name that starts with C(postmaster-tls-probe-), and LOGIN only where the server advertises that it refuses it.
-  - Dovecot writes a refused attempt to its log as C(tried to use disallowed plaintext auth), one line a connection, which
-    some filters of fail2ban count. Let them ignore the address that this module runs on.
   - A port that is closed, silent, hostile or broken is an observation and fails nothing.
+notes:
+  - An open port that is hard already takes 5 connections (7 on Dovecot 2.3, which refuses a hello by closing the connection,
+    so that it has to be asked again), a weak one about 15, a closed one 1. The server's log has about one line for each, and
+    Courier's two.
+  - Fail2ban may ban the machine that this runs on. With its own filter C(dovecot) (1.0 and 1.1 read alike) a run leaves 3 lines
+    that count on a Dovecot 2.3 that refuses logins without TLS, one for each of the ports 143, 110 and 4190
+    (C(auth failed, 2 attempts)), so that two runs in ten minutes pass the usual limit of 5. With C(mode=aggressive) nearly every
+    connection counts, and one run is enough. The lines of Dovecot 2.4 are not matched, nor are those of Courier by the filter
+    C(courier-auth), because no login fails there.
+  - To exempt the machine, add its address to C(ignoreip) under C([DEFAULT]) in C(/etc/fail2ban/jail.local) of the mail server,
+    or until the next restart with C(fail2ban-client set dovecot addignoreip 192.0.2.1).
 options:
   hosts:
     description:
@@ -198,10 +207,27 @@ endpoints:
       description:
         - What raw hellos got, by name. C(tls1.3), C(tls1.2), C(tls1.1), C(tls1.0) and C(ssl3) offer all that the
           version has; C(cbc), C(static_rsa), C(dhe) and C(broken) offer one family of suites alone on TLS 1.2.
+        - C(deprecated) offers TLS 1.1, TLS 1.0 and SSL 3.0 together, C(forbidden) all four families. Where one of them is
+          refused outright, its parts are not asked for one by one. They are refused with it, and the C(detail) of their
+          C(failure) ends with C((to deprecated)) or C((to forbidden)). An alert that complains of something else than the
+          versions and suites on offer concludes nothing.
+        - A hello on which the server drops the connection is sent once more, without finite-field Diffie-Hellman, which some
+          servers choose and then have no parameters for. Dropped twice is refused, where the port accepts another hello.
         - C(accepted) is C(null) where the server neither accepted nor refused; C(failure) says why.
       type: list
       elements: dict
       sample:
+        - name: tls1.3
+          accepted: true
+          version: 772
+          suite: 4866
+          group: 4588
+          dh_bits: null
+          signature: null
+          extensions: [43, 51]
+          compression: 0
+          client_certificate: null
+          failure: null
         - name: tls1.0
           accepted: false
           version: null
@@ -212,7 +238,7 @@ endpoints:
           extensions: []
           compression: null
           client_certificate: null
-          failure: {stage: hello, cause: alert, detail: protocol_version, alert: 70}
+          failure: {stage: hello, cause: alert, detail: protocol_version (to deprecated), alert: 70}
     chain:
       description: The served certificates as base64 of DER, in the order in which they were sent.
       type: list
@@ -226,7 +252,7 @@ endpoints:
     connections:
       description: How many connections were made to this port.
       type: int
-      sample: 10
+      sample: 5
 """
 
 from typing import Any

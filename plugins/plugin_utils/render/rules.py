@@ -124,8 +124,14 @@ class Rule:
 
 
 def _log_value(target: Target) -> Optional[str]:
+    """The present elements with the evidence before ``session=``: fail2ban's filters for Dovecot
+    (1.0 and 1.1) want the session at the end of the line and see no failed login otherwise."""
     row = target.server.value("login_log")
-    return f"{row.native} {_LOG_EVIDENCE[target.dialect]}" if row else None
+    if row is None:
+        return None
+    words = row.native.split()
+    last = next((i for i, word in enumerate(words) if word.startswith("session=")), len(words))
+    return " ".join([*words[:last], _LOG_EVIDENCE[target.dialect], *words[last:]])
 
 
 _TLS = Rule(lambda r, t: r.value == "required", lambda t: "required")

@@ -296,6 +296,19 @@ def test_going_back_restores_and_activates(host: Host) -> None:
     assert not again.changed
 
 
+def test_going_back_in_check_mode_says_what_would_change(host: Host) -> None:
+    generation = run(host).generation
+    assert generation is not None
+    host.steps.clear()
+    shape = host.tree()
+    steps = (host.step("activate"), host.step("prove"))
+    predicted = go_back(generation, *steps, check_mode=True)
+    assert host.tree() == shape
+    assert host.steps == []
+    assert go_back(generation, *steps).paths == predicted.paths
+    assert not go_back(generation, *steps, check_mode=True).changed
+
+
 @pytest.mark.parametrize("failing", ["activate", "prove"])
 def test_going_back_tells_what_the_server_did_not_do(failing: str, host: Host) -> None:
     generation = run(host).generation

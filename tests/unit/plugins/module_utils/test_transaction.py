@@ -280,6 +280,27 @@ def test_owner_and_mode_come_before_the_content(
     ]
 
 
+@pytest.mark.parametrize("content", [NEW, None])
+def test_a_change_is_on_disk_before_it_is_believed(
+    content: Optional[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file before the rename, the directory after it."""
+    path, order = made(tmp_path / "file"), list[str]()
+    fsync, replace, unlink = os.fsync, os.replace, os.unlink
+
+    def synced(fd: int) -> None:
+        order.append("directory" if stat.S_ISDIR(os.stat(fd).st_mode) else "file")
+        fsync(fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", synced)
+        patch.setattr(os, "replace", lambda *a: (order.append("replace"), replace(*a)))
+        patch.setattr(os, "unlink", lambda *a: (order.append("unlink"), unlink(*a)))
+        install(mine(path, content))
+    changed = ["file", "replace"] if content else ["unlink"]
+    assert order == [*changed, "directory"]
+
+
 # ---------------------------------------------------------------------------------------------
 # Owner and mode alone
 

@@ -51,7 +51,9 @@ def test_the_documented_sample_is_an_observation() -> None:
     sample = {name: described["sample"] for name, described in contains.items()}
     seen = from_plain(EndpointObservation, sample)
     assert isinstance(seen.attempts[0], LoginAttempt)
-    assert seen.offers[0].failure == Failure("hello", "alert", "protocol_version", 70)
+    assert [offer.accepted for offer in seen.offers] == [True, False]
+    said = Failure("hello", "alert", "protocol_version (to deprecated)", 70)
+    assert seen.offers[1].failure == said
 
 
 def test_endpoints_given_and_usual() -> None:

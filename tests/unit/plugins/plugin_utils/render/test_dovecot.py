@@ -41,7 +41,7 @@ SUITES = ":".join(load_profile("intermediate").cipher_suites)
 CLASSIC = "X25519:prime256v1:secp384r1"
 HYBRID = f"X25519MLKEM768:{CLASSIC}"
 LOG_23 = {
-    "login_log_format_elements": "user=<%u> method=%m rip=%r %c session=<%{session}> %k",
+    "login_log_format_elements": "user=<%u> method=%m rip=%r %c %k session=<%{session}>",
 }
 LOG_24 = {
     "login_log_format_elements": "user=<%{user}> rip=%{remote_ip} %{secured} %{ssl_security}",
