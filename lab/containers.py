@@ -83,7 +83,10 @@ def known(host: Host) -> bool:
 
 def remember_key(host: Host) -> None:
     """Put the host's SSH key, as read from inside, into known_hosts."""
-    key = run("podman", "exec", container(host), "cat", "/etc/ssh/ssh_host_ed25519_key.pub").split()[:2]
+    # Each systemd takes about eight, and most kernels give 128 to all of a user's processes.
+    cure = "if it ended at once: sysctl fs.inotify.max_user_instances=512, or fewer hosts"
+    command = ("podman", "exec", container(host), "cat", "/etc/ssh/ssh_host_ed25519_key.pub")
+    key = run(*command, cure=cure).split()[:2]
     names = ",".join(addresses(host))
     with locked("known_hosts"):
         old = KNOWN_HOSTS.read_text().splitlines() if KNOWN_HOSTS.exists() else []

@@ -84,7 +84,7 @@ STEPS = (
         )
         for core in CORES
     ),
-    Step("molecule", "molecule test --all --no-command-borders", lab=True, minutes=60),
+    Step("molecule", "molecule test --all --no-command-borders", lab=True, minutes=20),
 )
 
 

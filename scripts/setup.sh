@@ -13,9 +13,10 @@ part=${1:-dev}
 python_packages="ca-certificates git python3-venv"
 lab_packages="aardvark-dns iptables mmdebstrap netavark nftables openssh-client podman runc uidmap"
 tool_packages="mmdebstrap shellcheck"
+test_packages=curl
 case $part in
 run) packages="$python_packages $lab_packages" ;;
-dev) packages="$python_packages $lab_packages $tool_packages" ;;
+dev) packages="$python_packages $lab_packages $tool_packages $test_packages" ;;
 check) packages="$python_packages $tool_packages" ;;
 *) die "unknown part '$part': say run, dev or check" ;;
 esac
