@@ -17,7 +17,17 @@ from pathlib import Path
 from hosts import PASSWORD, USER, Host
 from shell import CACHE, LAB, at_once, digest, locked, run, say, succeeds
 
-BASE_PACKAGES = "systemd,systemd-sysv,dbus,openssh-server,python3,python3-apt,iproute2,procps,ca-certificates,openssl"
+BASE_PACKAGES = (
+    "systemd,systemd-sysv,dbus,openssh-server,python3,python3-apt,"
+    "iproute2,procps,ca-certificates,openssl"
+)
+# What a container does not need, or waits for in vain.
+MASKED = (
+    "getty.target console-getty.service apt-daily.timer apt-daily-upgrade.timer "
+    "systemd-networkd-wait-online.service"
+)
+LISTS = '"$1"/var/lib/apt/lists/*'
+CACHES = '"$1"/var/cache/apt/*.bin "$1"/var/cache/apt/archives/*.deb'
 BASE_OPTIONS = (
     "--variant=minbase",
     f"--include={BASE_PACKAGES}",
@@ -30,22 +40,22 @@ BASE_OPTIONS = (
     # The keys of a suite's image would be the same on all its hosts.
     '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_*',
     '--customize-hook=printf "UseDNS no\\nPrintMotd no\\n" >"$1/etc/ssh/sshd_config.d/lab.conf"',
-    '--customize-hook=chroot "$1" systemctl --quiet mask '
-    "getty.target console-getty.service apt-daily.timer apt-daily-upgrade.timer systemd-networkd-wait-online.service",
-    # Emptied and dated back: Ansible's cache_valid_time takes an empty folder of today for a fresh cache.
-    '--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1"/var/cache/apt/archives/*.deb',
+    f'--customize-hook=chroot "$1" systemctl --quiet mask {MASKED}',
+    # Emptied and dated back: Ansible's cache_valid_time takes an empty folder of today for fresh.
+    f"--customize-hook=rm -rf {LISTS} {CACHES}",
     '--customize-hook=touch -d 2000-01-01 "$1/var/lib/apt/lists"',
 )
 SUITE_OPTIONS = {"sid": ('--aptopt=Acquire::Check-Valid-Until "false"',)}
 
 
+def _sum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def tree(*roots: Path) -> list[str]:
     """Name, mode and content of each file, sorted: a folder as a value."""
     files = sorted(path for root in roots for path in root.rglob("*") if path.is_file())
-    return [
-        f"{path.relative_to(LAB)} {path.stat().st_mode & 0o111} {hashlib.sha256(path.read_bytes()).hexdigest()}"
-        for path in files
-    ]
+    return [f"{path.relative_to(LAB)} {path.stat().st_mode & 0o111} {_sum(path)}" for path in files]
 
 
 def base_options(suite: str) -> tuple[str, ...]:
@@ -57,7 +67,13 @@ def base_image(suite: str) -> str:
 
 
 def image(host: Host) -> str:
-    parts = [base_image(host.suite), host.packages, USER, PASSWORD, *tree(LAB / "images", LAB / "servers" / host.name)]
+    parts = [
+        base_image(host.suite),
+        host.packages,
+        USER,
+        PASSWORD,
+        *tree(LAB / "images", LAB / "servers" / host.name),
+    ]
     return f"localhost/postmaster-tls-lab/{host.name}:{digest(parts)}"
 
 
@@ -69,7 +85,14 @@ def mirror() -> tuple[str, ...]:
     """LAB_MIRROR, else the one Debian mirror of this machine's apt; else mmdebstrap's default."""
     if os.environ.get("LAB_MIRROR"):
         return (os.environ["LAB_MIRROR"],)
-    query = ("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian")
+    query = (
+        "apt-get",
+        "indextargets",
+        "--format",
+        "$(REPO_URI)",
+        "Created-By: Packages",
+        "Label: Debian",
+    )
     found = set(run(*query).split()) if shutil.which("apt-get") else set()
     return tuple(found) if len(found) == 1 else ()
 
@@ -83,7 +106,15 @@ def build_base(suite: str) -> None:
     # A file, not a pipe: a failed mmdebstrap must not leave an image.
     with tempfile.TemporaryDirectory(prefix="lab-") as folder:
         tar = f"{folder}/{suite}.tar"
-        run("mmdebstrap", *base_options(suite), suite, tar, *mirror(), log=log, cure=f"the whole log is in {log}")
+        run(
+            "mmdebstrap",
+            *base_options(suite),
+            suite,
+            tar,
+            *mirror(),
+            log=log,
+            cure=f"the whole log is in {log}",
+        )
         run("podman", "import", "--quiet", tar, tag)
 
 
@@ -101,8 +132,23 @@ def build_host(host: Host) -> None:
         "HOST": host.name,
     }
     flags = [f"--build-arg={name}={value}" for name, value in arguments.items()]
-    command = ("podman", "build", "--pull=never", "--network=host", "--layers", "--tag", tag, *flags)
-    run(*command, f"--file={LAB}/images/Containerfile", str(LAB), log=log, cure=f"the whole log is in {log}")
+    command = (
+        "podman",
+        "build",
+        "--pull=never",
+        "--network=host",
+        "--layers",
+        "--tag",
+        tag,
+        *flags,
+    )
+    run(
+        *command,
+        f"--file={LAB}/images/Containerfile",
+        str(LAB),
+        log=log,
+        cure=f"the whole log is in {log}",
+    )
 
 
 def build(hosts: Sequence[Host]) -> None:

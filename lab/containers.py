@@ -11,7 +11,18 @@ import socket
 import time
 
 from builder import image
-from hosts import Host, addresses, container, has_ipv6, ipv4, ipv6, ipv6_prefix, mac, network, prefix
+from hosts import (
+    Host,
+    addresses,
+    container,
+    has_ipv6,
+    ipv4,
+    ipv6,
+    ipv6_prefix,
+    mac,
+    network,
+    prefix,
+)
 from shell import CACHE, LabError, cache, digest, locked, run, succeeds
 
 KEY = CACHE / "id_ed25519"
@@ -23,7 +34,18 @@ def make_key() -> str:
     """The public key that opens every host; made once per checkout."""
     if not KEY.exists():
         cache()
-        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "postmaster.tls lab", "-f", str(KEY))
+        run(
+            "ssh-keygen",
+            "-q",
+            "-t",
+            "ed25519",
+            "-N",
+            "",
+            "-C",
+            "postmaster.tls lab",
+            "-f",
+            str(KEY),
+        )
     return KEY.with_suffix(".pub").read_text()
 
 
@@ -31,7 +53,11 @@ def make_network() -> None:
     if succeeds("podman", "network", "exists", network()):
         return
     v4 = ["--subnet", f"{prefix()}.0/24", "--gateway", f"{prefix()}.1"]
-    v6 = ["--ipv6", "--subnet", f"{ipv6_prefix()}/64", "--gateway", f"{ipv6_prefix()}1"] if has_ipv6() else []
+    v6 = (
+        ["--ipv6", "--subnet", f"{ipv6_prefix()}/64", "--gateway", f"{ipv6_prefix()}1"]
+        if has_ipv6()
+        else []
+    )
     cure = "if the subnet is taken, set LAB_PREFIX (default 10.203.7) to another"
     run("podman", "network", "create", "--disable-dns", *v4, *v6, network(), cure=cure)
 
@@ -57,8 +83,13 @@ def wanted(host: Host) -> str:
 
 def actual() -> dict[str, tuple[str, str]]:
     """Container name → (state, digest it was started from), for this lab."""
-    there = json.loads(run("podman", "ps", "--all", f"--filter=label=lab={network()}", "--format=json") or "[]")
-    return {entry["Names"][0]: (entry["State"], entry["Labels"].get("lab.digest", "")) for entry in there}
+    there = json.loads(
+        run("podman", "ps", "--all", f"--filter=label=lab={network()}", "--format=json") or "[]"
+    )
+    return {
+        entry["Names"][0]: (entry["State"], entry["Labels"].get("lab.digest", ""))
+        for entry in there
+    }
 
 
 def remove(host: Host) -> None:
@@ -109,7 +140,8 @@ def await_port(host: Host, address: str, port: int) -> None:
     while not answers(address, port):
         if time.monotonic() > give_up:
             raise LabError(
-                f"{host.name}: port {port} of {address} does not answer after {START_TIMEOUT:.0f} s; see "
+                f"{host.name}: port {port} of {address} does not answer after "
+                f"{START_TIMEOUT:.0f} s; see "
                 f"'lab.py exec {host.name} -- systemctl --failed' and '-- journalctl -b'"
             )
         time.sleep(0.05)  # between two polls; the condition above decides

@@ -12,7 +12,9 @@ from pathlib import Path
 DEFAULT_PREFIX = "10.203.7"
 USER, PASSWORD = "alice", "lab-only-password"  # also in inventories/lab/group_vars/all.yml
 
-DOVECOT = "dovecot-core dovecot-imapd dovecot-pop3d dovecot-managesieved dovecot-sieve dovecot-lmtpd"
+DOVECOT = (
+    "dovecot-core dovecot-imapd dovecot-pop3d dovecot-managesieved dovecot-sieve dovecot-lmtpd"
+)
 COURIER = "courier-imap courier-pop"
 
 

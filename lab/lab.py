@@ -25,7 +25,17 @@ from pathlib import Path
 from typing import Callable
 
 from builder import build
-from containers import actual, await_port, known, make_key, make_network, remember_key, remove, start, wanted
+from containers import (
+    actual,
+    await_port,
+    known,
+    make_key,
+    make_network,
+    remember_key,
+    remove,
+    start,
+    wanted,
+)
 from hosts import DEFAULT_PREFIX, GROUPS, HOSTS, Host, addresses, container, ipv4, network, prefix
 from shell import LAB, LabError, at_once, locked, run, say
 
@@ -76,7 +86,9 @@ def command_status(hosts: Sequence[Host]) -> None:
     there = actual()
     for host in hosts:
         state, label = there.get(container(host), ("absent", ""))
-        note = "" if state == "absent" or label == wanted(host) else "  (outdated: up makes it anew)"
+        note = (
+            "" if state == "absent" or label == wanted(host) else "  (outdated: up makes it anew)"
+        )
         print(f"{host.name:18} {state:8} {' '.join(addresses(host))}{note}")
 
 
@@ -100,7 +112,8 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         prog="lab.py",
         description="Weak mail servers in containers, to try postmaster.tls on.",
         epilog=f"HOST is one of {', '.join(HOSTS)}, or a group: {', '.join(GROUPS)}. "
-        f"LAB_PREFIX={DEFAULT_PREFIX} in the environment names the network, LAB_MIRROR a Debian mirror.",
+        f"LAB_PREFIX={DEFAULT_PREFIX} in the environment names the network, "
+        "LAB_MIRROR a Debian mirror.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (_, text) in COMMANDS.items():
@@ -108,26 +121,35 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         count = {"exec": 1, "reset": "+"}.get(name, "*")
         command.add_argument("hosts", nargs=count, metavar="HOST", help="a host or a group")  # type: ignore[arg-type]
         if name == "exec":
-            command.add_argument("argv", nargs="+", metavar="ARGUMENT", help="the command, after --")
+            command.add_argument(
+                "argv", nargs="+", metavar="ARGUMENT", help="the command, after --"
+            )
     return parser.parse_args(argv)
 
 
 def chosen(names: Sequence[str]) -> list[Host]:
     unknown = [name for name in names if name not in HOSTS and name not in GROUPS]
     if unknown:
-        raise LabError(f"no host or group is called {unknown[0]}: choose from {', '.join([*HOSTS, *GROUPS])}")
+        raise LabError(
+            f"no host or group is called {unknown[0]}: choose from {', '.join([*HOSTS, *GROUPS])}"
+        )
     members = {member for name in names or ["all"] for member in GROUPS.get(name, (name,))}
     return [host for name, host in HOSTS.items() if name in members]
 
 
 def require_machine() -> None:
     if sys.platform != "linux":
-        raise LabError("containers with systemd need Linux: run this in a Debian 12 or 13 virtual machine")
+        raise LabError(
+            "containers with systemd need Linux: run this in a Debian 12 or 13 virtual machine"
+        )
     if os.geteuid() != 0:
-        raise LabError("only root may start systemd containers with addresses of their own: use sudo")
+        raise LabError(
+            "only root may start systemd containers with addresses of their own: use sudo"
+        )
     if not re.fullmatch(r"(\d{1,3}\.){2}\d{1,3}", prefix()):
         raise LabError(
-            f"LAB_PREFIX is the first three parts of an IPv4 network, as {DEFAULT_PREFIX}; it was {prefix()}"
+            f"LAB_PREFIX is the first three parts of an IPv4 network, as {DEFAULT_PREFIX}; "
+            f"it was {prefix()}"
         )
     missing = [package for tool, package in TOOLS.items() if not shutil.which(tool)]
     if missing:
@@ -146,7 +168,9 @@ def enter_cgroup2() -> None:
     with locked("namespace"):
         if not os.path.ismount(PIN):
             make_namespace()
-    os.execvp("nsenter", ["nsenter", f"--mount={PIN}", sys.executable, str(LAB / "lab.py"), *sys.argv[1:]])
+    os.execvp(
+        "nsenter", ["nsenter", f"--mount={PIN}", sys.executable, str(LAB / "lab.py"), *sys.argv[1:]]
+    )
 
 
 def make_namespace() -> None:
@@ -160,9 +184,10 @@ def make_namespace() -> None:
     try:
         run("unshare", f"--mount={PIN}", "--propagation=slave", *mount)
     except LabError as error:
-        subprocess.run(("umount", str(PIN)), stderr=subprocess.DEVNULL)
+        subprocess.run(("umount", str(PIN)), stderr=subprocess.DEVNULL, check=False)
         raise LabError(
-            f"cgroup v2 can't be mounted, so systemd would not start: use a machine with cgroup v2 ({error})"
+            "cgroup v2 can't be mounted, so systemd would not start: "
+            f"use a machine with cgroup v2 ({error})"
         ) from error
 
 

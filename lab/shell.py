@@ -25,25 +25,34 @@ class LabError(Exception):
 
 def run(*argv: str, log: Path | None = None, cure: str = "") -> str:
     """The command's output; its last line of complaint becomes the error."""
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     if log:
         log.write_text(done.stdout + done.stderr)
     if done.returncode:
-        complaint = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        raise LabError(f"{' '.join(argv[:2])} failed: {complaint[:300]}" + (f"; {cure}" if cure else ""))
+        complaint = (
+            done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}"
+        ).splitlines()[-1]
+        raise LabError(
+            f"{' '.join(argv[:2])} failed: {complaint[:300]}" + (f"; {cure}" if cure else "")
+        )
     return done.stdout
 
 
 def succeeds(*argv: str) -> bool:
-    return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return done.returncode == 0
 
 
 def say(text: str) -> None:
     print(f"lab: {text}", file=sys.stderr, flush=True)
 
 
-def at_once(work: Callable[[Item], None], items: Iterable[Item], workers: int = os.cpu_count() or 2) -> None:
-    """Do the work for all items, several at a time; the first error is raised when all have ended."""
+def at_once(
+    work: Callable[[Item], None], items: Iterable[Item], workers: int = os.cpu_count() or 2
+) -> None:
+    """Do the work for all items, several at a time; raise the first error when all have ended."""
     with ThreadPoolExecutor(workers) as pool:
         for future in [pool.submit(work, item) for item in items]:
             future.result()

@@ -73,13 +73,18 @@ def group() -> int:
         return 0
 
 
-def check(texts: Mapping[str, str], wants: Sequence[tuple[str, str, str]]) -> Optional[str]:
-    """Why the candidate must not go live, as a sentence that names the file; else ``None``."""
+def check(
+    texts: Mapping[str, str], wants: Sequence[tuple[str, str, str]], made: Sequence[str] = ()
+) -> Optional[str]:
+    """Why the candidate must not go live, as a sentence that names the file; else ``None``.
+
+    ``made`` are certificate files that come with the candidate and are not there yet.
+    """
     for path, text in texts.items():
         problem = _shell_refuses(path, text)
         if problem:
             return problem
-    return _library_refuses(wants)
+    return _library_refuses(wants) or _certificate_refuses(wants, made)
 
 
 def _shell_refuses(path: str, text: str) -> Optional[str]:
@@ -105,6 +110,20 @@ def _library_refuses(wants: Sequence[tuple[str, str, str]]) -> Optional[str]:
                 tls_library.expand(library, **{fields[name]: value})
             except tls_library.Rejected as error:
                 return f"{path}: {library.name} {library.version} refuses {name}: {error}"
+    return None
+
+
+def _certificate_refuses(
+    wants: Sequence[tuple[str, str, str]], made: Sequence[str]
+) -> Optional[str]:
+    """Whether a certificate file that is asked for cannot be served; those just made can."""
+    keys = {path: value for path, name, value in wants if name == "TLS_PRIVATE_KEYFILE"}
+    for path, name, value in wants:
+        if name != "TLS_CERTFILE" or value in made:
+            continue
+        fact = host.file_fact(value, "certificate", keys.get(path))
+        if fact.problem:
+            return f"{path}: {fact.path} {fact.problem}, so it cannot be TLS_CERTFILE"
     return None
 
 

@@ -119,7 +119,7 @@ class _Observer:
         answer = self._ask(global_names(self._dialect), ()) if sound else None
         values = written_values(self._settings) if answer is None else answer
         rows = {} if answer is None else self._rows(answer)
-        library = _library(values)
+        library = linked_library(values.get("login_plugin_dir", ""))
         effective = self._effective(rows, library)
         known = {p.origin for p in problems}
         own = (p for p in self._document.problems if p.origin not in known)
@@ -132,7 +132,8 @@ class _Observer:
             effective=effective,
             listeners=self._listeners(values, rows),
             files=_files(rows),
-            problems=(*problems, *own, *self._problems),
+            # A fault of the language stands where it is; doveconf may see it only later on.
+            problems=(*own, *problems, *self._problems),
         )
 
     def _ask(self, wanted: Sequence[str], chosen: Sequence[str]) -> Optional[dict[str, str]]:
@@ -235,9 +236,8 @@ def _versions(minimum: Optional[str]) -> Optional[Expansion]:
     return Expansion(versions=tuple(v for v in CODE_POINTS.values() if v >= floor))
 
 
-def _library(values: Mapping[str, str]) -> Optional[TlsLibrary]:
-    """The library that Dovecot's TLS module is linked to, else the one of a login process."""
-    plugins = values.get("login_plugin_dir", "")
+def linked_library(plugins: str = "") -> Optional[TlsLibrary]:
+    """The library that Dovecot's TLS module is linked to; ``plugins`` is its login_plugin_dir."""
     folders = ([os.path.dirname(plugins)] if plugins else []) + list(_MODULES)
     found = (path for folder in folders for path in host.glob_files(f"{folder}/{_TLS_MODULE}"))
     return next((lib for lib in map(tls_library.linked, found) if lib is not None), None)

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from . import host, tls_library
+from . import dovecot, host, tls_library
 from .config import dovecot as language
 from .config.dovecot_edit import Overlay, Wanted, edit
 from .config.vocabulary import WORDS, dovecot_dialect
@@ -27,7 +27,6 @@ from .text import clean
 from .transaction import FileState, Refused, capture
 
 MAIN = "/etc/dovecot/dovecot.conf"
-TLS_MODULE = "libssl_iostream_openssl.so"
 CONFIG_LIMIT = 4 * 1024 * 1024
 _ERROR_LINE = re.compile(r"(?:file \S+ line |\S+:)(\d+)\)?: ?(?P<words>.*)")
 
@@ -79,7 +78,7 @@ def check(made: Candidate, version: str, main: str = MAIN) -> Optional[str]:
         answer = host.run(["doveconf", "-n", "-x", "-c", flat])
     if answer.rc:
         return _placed(answer.stderr or answer.stdout, origins)
-    return _library_refuses(document, version)
+    return _library_refuses(document, version) or _pair_refuses(document, version, made.pem)
 
 
 def _write(path: str, content: bytes) -> None:
@@ -104,7 +103,7 @@ _LIBRARY_FIELDS = ("ciphers", "cipher_suites", "groups")
 
 
 def _library_refuses(document: language.Document, version: str) -> Optional[str]:
-    library = tls_library.linked(library_module() or "")
+    library = dovecot.linked_library()
     if library is None:
         return None
     words = WORDS[dovecot_dialect(version)]
@@ -120,11 +119,22 @@ def _library_refuses(document: language.Document, version: str) -> Optional[str]
     return None
 
 
-def library_module() -> Optional[str]:
-    """The object through which Dovecot uses its TLS library (``module_dir`` of each family)."""
-    places = ("/usr/lib/dovecot", "/usr/lib/*/dovecot", "/usr/lib64/dovecot")
-    names = [f"{place}{inner}/{TLS_MODULE}" for place in places for inner in ("/modules", "")]
-    return next((path for name in names for path in host.glob_files(name)), None)
+def _pair_refuses(
+    document: language.Document, version: str, made: Mapping[str, bytes]
+) -> Optional[str]:
+    """Whether the global key belongs to another certificate; a pair just made is one."""
+    words = WORDS[dovecot_dialect(version)]
+    winning = {s.name: s for s in language.settings(document) if s.wins and not s.scope}
+    certificate, key = (winning.get(words[field].name) for field in ("certificate", "key"))
+    if certificate is None or key is None:
+        return None
+    paths = [setting.value.lstrip("<").strip() for setting in (certificate, key)]
+    # None is "not to be told" (an encrypted key): the handshakes will tell.
+    fact = host.file_fact(paths[0], "certificate", paths[1])
+    if made.keys() & set(paths) or fact.key_matches is not False:
+        return None
+    place = f"{key.origin.file}:{key.origin.line}"
+    return f"{place}: the key {paths[1]} belongs to another certificate than {paths[0]}"
 
 
 def activate() -> Optional[str]:

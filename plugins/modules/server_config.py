@@ -325,7 +325,7 @@ def _courier(params: dict[str, Any]) -> Built:
         certificate, key = selfsigned.make(made["names"])
         hidden = {made["certificate"]: KEY}
         states += (courier_change.pem_state(made["certificate"], key + certificate),)
-    return states, lambda: courier_change.check(texts, wants), hidden
+    return states, lambda: courier_change.check(texts, wants, list(hidden)), hidden
 
 
 def _modes(entries: list[dict[str, str]], product: str) -> tuple[FileState, ...]:

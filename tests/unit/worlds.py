@@ -284,7 +284,7 @@ class DovecotWorld(World):
     def observe(self) -> ServerConfig:
         with pytest.MonkeyPatch.context() as patch:
             self._patch(patch)
-            patch.setattr(dovecot, "_library", lambda _values: self.library)
+            patch.setattr(dovecot, "linked_library", lambda _plugins="": self.library)
             server = dovecot.observe()
         assert server is not None
         return server

@@ -184,3 +184,10 @@ def test_only_running_units_are_restarted(
         said = courier_change.activate()
         assert said is not None
         assert said.endswith("failed: Job failed")
+
+
+def test_a_certificate_file_that_cannot_be_served_is_refused(folder: Path) -> None:
+    wants = [("/e/imapd-ssl", "TLS_CERTFILE", f"{folder}/gone.pem")]
+    said = courier_change.check({}, wants)
+    assert said == (f"/e/imapd-ssl: {folder}/gone.pem does not exist, so it cannot be TLS_CERTFILE")
+    assert courier_change.check({}, wants, [f"{folder}/gone.pem"]) is None

@@ -14,7 +14,11 @@ from typing import Any, Optional
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils import dovecot_change, host
+from ansible_collections.postmaster.tls.plugins.module_utils import (
+    dovecot_change,
+    host,
+    selfsigned,
+)
 from ansible_collections.postmaster.tls.plugins.module_utils.config.dovecot_edit import Wanted
 from ansible_collections.postmaster.tls.plugins.module_utils.model import TlsLibrary, Unit
 from ansible_collections.postmaster.tls.plugins.module_utils.transaction import FileState
@@ -44,8 +48,7 @@ class Node:
 
         monkeypatch.setattr(dovecot_change.tempfile, "TemporaryDirectory", below)
         monkeypatch.setattr(dovecot_change.host, "run", self.run)
-        monkeypatch.setattr(dovecot_change, "library_module", lambda: "module")
-        monkeypatch.setattr(dovecot_change.tls_library, "linked", lambda _path: self.library)
+        monkeypatch.setattr(dovecot_change.dovecot, "linked_library", lambda: self.library)
         monkeypatch.setattr(dovecot_change.tls_library, "expand", self.expand)
 
     def run(self, argv: Sequence[str], timeout: float = 30.0) -> host.Result:
@@ -226,3 +229,41 @@ def test_a_running_dovecot_is_reloaded_and_a_stopped_one_stays_so(
     if command:
         node.answers[command[0]] = host.Result(1, "", "Job failed\n\x1b")
         assert dovecot_change.activate() == f"{' '.join(command)} failed: Job failed\\x0a\\x1b"
+
+
+def pair(directory: Path, name: str) -> tuple[str, str]:
+    """A certificate and its key, as their paths."""
+    certificate, key = selfsigned.make([f"{name}.example.org"])
+    (directory / f"{name}.crt").write_bytes(certificate)
+    (directory / f"{name}.key").write_bytes(key)
+    return str(directory / f"{name}.crt"), str(directory / f"{name}.key")
+
+
+@pytest.fixture
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
+    directory = tmp_path_factory.mktemp("pem")
+    return [pair(directory, name) for name in ("one", "other")]
+
+
+@pytest.mark.parametrize(
+    ("version", "names", "mark"),
+    [
+        ("2.3.19", ("ssl_cert", "ssl_key"), "<"),
+        ("2.4.1", ("ssl_server_cert_file", "ssl_server_key_file"), ""),
+    ],
+)
+def test_the_key_of_another_certificate_is_refused(
+    version: str,
+    names: tuple[str, str],
+    mark: str,
+    pairs: list[tuple[str, str]],
+) -> None:
+    (certificate, key), (_certificate, other) = pairs
+
+    def said(which: str) -> Optional[str]:
+        text = f"{names[0]} = {mark}{certificate}\n{names[1]} = {mark}{which}\n"
+        document = dovecot_change.language.read_document("/m", {"/m": text}.get, lambda _p: [])
+        return dovecot_change._pair_refuses(document, version, {})
+
+    assert said(key) is None
+    assert said(other) == f"/m:2: the key {other} belongs to another certificate than {certificate}"
