@@ -14,9 +14,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from hosts import PASSWORD, USER, Host
-from shell import CACHE, LAB, at_once, digest, locked, run, say, succeeds
+from hosts import HOSTS, PASSWORD, USER, Host
+from shell import LAB, at_once, cache, digest, locked, run, say, succeeds
 
+REPOSITORY = "localhost/postmaster-tls-lab"
 BASE_PACKAGES = (
     "systemd,systemd-sysv,dbus,openssh-server,python3,python3-apt,"
     "iproute2,procps,ca-certificates,openssl"
@@ -63,7 +64,7 @@ def base_options(suite: str) -> tuple[str, ...]:
 
 
 def base_image(suite: str) -> str:
-    return f"localhost/postmaster-tls-lab/base-{suite}:{digest([suite, *base_options(suite)])}"
+    return f"{REPOSITORY}/base-{suite}:{digest([suite, *base_options(suite)])}"
 
 
 def image(host: Host) -> str:
@@ -74,7 +75,7 @@ def image(host: Host) -> str:
         PASSWORD,
         *tree(LAB / "images", LAB / "servers" / host.name),
     ]
-    return f"localhost/postmaster-tls-lab/{host.name}:{digest(parts)}"
+    return f"{REPOSITORY}/{host.name}:{digest(parts)}"
 
 
 def exists(tag: str) -> bool:
@@ -102,7 +103,7 @@ def build_base(suite: str) -> None:
     if exists(tag):
         return
     say(f"building the base of {suite}")
-    log = CACHE / f"build-base-{suite}.log"
+    log = cache() / f"build-base-{suite}.log"
     # A file, not a pipe: a failed mmdebstrap must not leave an image.
     with tempfile.TemporaryDirectory(prefix="lab-") as folder:
         tar = f"{folder}/{suite}.tar"
@@ -123,7 +124,7 @@ def build_host(host: Host) -> None:
     if exists(tag):
         return
     say(f"building {host.name}")
-    log = CACHE / f"build-{host.name}.log"
+    log = cache() / f"build-{host.name}.log"
     arguments = {
         "BASE": base_image(host.suite),
         "PACKAGES": host.packages,
@@ -156,3 +157,18 @@ def build(hosts: Sequence[Host]) -> None:
         missing = [host for host in hosts if not exists(image(host))]
         at_once(build_base, sorted({host.suite for host in missing}))
         at_once(build_host, missing)
+        if missing:
+            prune()
+
+
+def prune() -> None:
+    """Remove the images that this table of hosts no longer names; those in use stay."""
+    named = {tag for host in HOSTS.values() for tag in (image(host), base_image(host.suite))}
+    tags = run(
+        "podman",
+        "images",
+        f"--filter=reference={REPOSITORY}/*",
+        "--format={{.Repository}}:{{.Tag}}",
+    ).split()
+    for tag in sorted(set(tags) - named):
+        succeeds("podman", "rmi", tag)

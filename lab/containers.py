@@ -7,27 +7,41 @@ the digest of what is wanted now, the container stays as it is.
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 from builder import image
-from hosts import (
-    Host,
-    addresses,
-    container,
-    has_ipv6,
-    ipv4,
-    ipv6,
-    ipv6_prefix,
-    mac,
-    network,
-    prefix,
-)
+from hosts import Host, addresses, container, has_ipv6, ipv4, ipv6, lab, mac
 from shell import CACHE, LabError, cache, digest, locked, run, succeeds
 
 KEY = CACHE / "id_ed25519"
 KNOWN_HOSTS = CACHE / "known_hosts"
 START_TIMEOUT = 90.0
+# A systemd takes about eight, and most kernels give 128 to all processes of a user.
+INOTIFY, INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances"), 512
+
+
+@dataclass(frozen=True)
+class Container:
+    """What podman knows of a host; `digest` is of all that it was started from."""
+
+    state: str
+    digest: str
+    identity: str
+
+
+ABSENT = Container("absent", "", "")
+
+
+def make_room() -> None:
+    """Raise the kernel's limit that a dozen of systemds run into, where that is allowed."""
+    with suppress(OSError):
+        if int(INOTIFY.read_text()) < INSTANCES:
+            INOTIFY.write_text(str(INSTANCES))
 
 
 def make_key() -> str:
@@ -49,26 +63,13 @@ def make_key() -> str:
     return KEY.with_suffix(".pub").read_text()
 
 
-def make_network() -> None:
-    if succeeds("podman", "network", "exists", network()):
-        return
-    v4 = ["--subnet", f"{prefix()}.0/24", "--gateway", f"{prefix()}.1"]
-    v6 = (
-        ["--ipv6", "--subnet", f"{ipv6_prefix()}/64", "--gateway", f"{ipv6_prefix()}1"]
-        if has_ipv6()
-        else []
-    )
-    cure = "if the subnet is taken, set LAB_PREFIX (default 10.203.7) to another"
-    run("podman", "network", "create", "--disable-dns", *v4, *v6, network(), cure=cure)
-
-
-def run_flags(host: Host) -> list[str]:
+def run_flags(host: Host, network: str) -> list[str]:
     where = {"ip": ipv4(host), "ip6": ipv6(host) if has_ipv6() else None, "mac": mac(host)}
     options = ",".join(f"{name}={value}" for name, value in where.items() if value)
     return [
         f"--name={container(host)}",
         f"--hostname={host.name}.example.test",
-        f"--network={network()}:{options}",
+        f"--network={network}:{options}",
         "--systemd=always",
         "--cap-add=AUDIT_WRITE",
         "--stop-signal=SIGKILL",
@@ -76,30 +77,64 @@ def run_flags(host: Host) -> list[str]:
     ]
 
 
-def wanted(host: Host) -> str:
+def wanted(host: Host, network: str) -> str:
     """The digest of all that a container of this host is started from."""
-    return digest([image(host), *run_flags(host), make_key()])
+    return digest([image(host), *run_flags(host, network), make_key()])
 
 
-def actual() -> dict[str, tuple[str, str]]:
-    """Container name → (state, digest it was started from), for this lab."""
+def actual() -> dict[str, Container]:
+    """This lab's containers by name."""
     there = json.loads(
-        run("podman", "ps", "--all", f"--filter=label=lab={network()}", "--format=json") or "[]"
+        run("podman", "ps", "--all", f"--filter=label=lab={lab()}", "--format=json") or "[]"
     )
     return {
-        entry["Names"][0]: (entry["State"], entry["Labels"].get("lab.digest", ""))
+        entry["Names"][0]: Container(
+            state(entry["State"], entry["Pid"]),
+            entry["Labels"].get("lab.digest", ""),
+            entry["Id"][:12],
+        )
         for entry in there
     }
 
 
+def is_as_wanted(found: Container, host: Host, network: str) -> bool:
+    return (found.state, found.digest) == ("running", wanted(host, network))
+
+
+def state(said: str, pid: int) -> str:
+    """What podman says, unless the process is gone: killed with its watcher, it told nobody."""
+    return "killed" if said == "running" and not is_init(pid) else said
+
+
+def is_init(pid: int) -> bool:
+    """Whether the process is the first one of a process namespace, as a container's is."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    return any(
+        line.startswith("NSpid:") and line.split()[-1] == "1" for line in status.splitlines()
+    )
+
+
 def remove(host: Host) -> None:
-    run("podman", "rm", "--force", "--ignore", "--time=0", container(host))
+    """Remove the host's container, if there is one, in whatever state."""
+    command = ("podman", "rm", "--force", "--ignore", "--time=0", container(host))
+    try:
+        run(*command)
+    except LabError as error:
+        # Of a container that was killed podman 5 has to find out first that it no longer runs, and
+        # podman 4 may not know what of it is still mounted; the second call then succeeds.
+        busy = re.search(r"(/\S+): device or resource busy", str(error))
+        if busy:
+            succeeds("umount", "--lazy", busy[1])
+        run(*command)
 
 
-def start(host: Host) -> None:
+def start(host: Host, network: str) -> None:
     remove(host)
-    labels = [f"--label=lab={network()}", f"--label=lab.digest={wanted(host)}"]
-    run("podman", "run", "--detach", *run_flags(host), *labels, image(host))
+    labels = [f"--label=lab={lab()}", f"--label=lab.digest={wanted(host, network)}"]
+    run("podman", "run", "--detach", *run_flags(host, network), *labels, image(host))
     remember_key(host)
     for address in addresses(host):
         for port in host.ports:
@@ -114,8 +149,7 @@ def known(host: Host) -> bool:
 
 def remember_key(host: Host) -> None:
     """Put the host's SSH key, as read from inside, into known_hosts."""
-    # Each systemd takes about eight, and most kernels give 128 to all of a user's processes.
-    cure = "if it ended at once: sysctl fs.inotify.max_user_instances=512, or fewer hosts"
+    cure = f"if it ended at once: sysctl fs.inotify.max_user_instances={INSTANCES}, or fewer hosts"
     command = ("podman", "exec", container(host), "cat", "/etc/ssh/ssh_host_ed25519_key.pub")
     key = run(*command, cure=cure).split()[:2]
     names = ",".join(addresses(host))

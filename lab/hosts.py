@@ -54,14 +54,14 @@ def prefix() -> str:
     return os.environ.get("LAB_PREFIX") or DEFAULT_PREFIX
 
 
-def network() -> str:
-    """The network's name, and the first part of every container's name."""
+def lab() -> str:
+    """The lab's name, and the first part of the names of its network and its containers."""
     suffix = "" if prefix() == DEFAULT_PREFIX else "-" + prefix().replace(".", "-")
     return f"postmaster-tls-lab{suffix}"
 
 
 def container(host: Host) -> str:
-    return f"{network()}-{host.name}"
+    return f"{lab()}-{host.name}"
 
 
 def has_ipv6() -> bool:

@@ -18,34 +18,36 @@ import argparse
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 from typing import Callable
 
 from builder import build
 from containers import (
+    ABSENT,
     actual,
     await_port,
+    is_as_wanted,
     known,
     make_key,
-    make_network,
+    make_room,
     remember_key,
     remove,
     start,
-    wanted,
 )
-from hosts import DEFAULT_PREFIX, GROUPS, HOSTS, Host, addresses, container, ipv4, network, prefix
-from shell import LAB, LabError, at_once, locked, run, say
+from hosts import DEFAULT_PREFIX, GROUPS, HOSTS, Host, addresses, container, ipv4, prefix
+from namespace import enter_cgroup2
+from network import names, network, remove_network
+from shell import LabError, at_once, say
 
-PIN = Path("/run/postmaster-tls-lab/mount-namespace")
 TOOLS = {
     "podman": "podman",
     "runc": "runc",
     "mmdebstrap": "mmdebstrap",
     "ssh-keygen": "openssh-client",
     "nsenter": "util-linux",
+    "ip": "iproute2",
     "iptables": "iptables",
     "nft": "nftables",
     "/usr/lib/podman/netavark": "netavark",
@@ -58,12 +60,13 @@ def command_build(hosts: Sequence[Host]) -> None:
 
 def command_up(hosts: Sequence[Host]) -> None:
     build(hosts)
-    make_network()
-    there = actual()
-    late = [host for host in hosts if there.get(container(host)) != ("running", wanted(host))]
+    there, name = actual(), network()
+    late = [
+        host for host in hosts if not is_as_wanted(there.get(container(host), ABSENT), host, name)
+    ]
     if late:
         say(f"starting {' '.join(host.name for host in late)}")
-    at_once(start, late, workers=4)
+        start_all(late)
     at_once(remember_key, [host for host in hosts if not known(host)])
     for host in hosts:
         await_port(host, ipv4(host), 22)
@@ -71,25 +74,45 @@ def command_up(hosts: Sequence[Host]) -> None:
 
 def command_reset(hosts: Sequence[Host]) -> None:
     build(hosts)
-    make_network()
+    start_all(hosts)
+
+
+def start_all(hosts: Sequence[Host]) -> None:
+    """Start hosts anew; where podman keeps their addresses for what is gone, the network too."""
+    make_room()
     make_key()
-    at_once(start, hosts, workers=4)
+    try:
+        at_once(partial(start, network=network()), hosts, workers=4)
+    except LabError as error:
+        if "already allocated" not in str(error):
+            raise
+        others = [
+            host
+            for host in HOSTS.values()
+            if actual().get(container(host), ABSENT).state == "running"
+        ]
+        say(
+            "podman keeps addresses for containers that are gone: "
+            "the network and all hosts on it are made anew"
+        )
+        remove_network()
+        at_once(partial(start, network=network()), dict.fromkeys([*hosts, *others]), workers=4)
 
 
 def command_down(hosts: Sequence[Host]) -> None:
     at_once(remove, hosts)
     if not actual():
-        run("podman", "network", "rm", "--force", network())
+        remove_network()
 
 
 def command_status(hosts: Sequence[Host]) -> None:
-    there = actual()
+    there, name = actual(), next(iter(names()), "")
     for host in hosts:
-        state, label = there.get(container(host), ("absent", ""))
-        note = (
-            "" if state == "absent" or label == wanted(host) else "  (outdated: up makes it anew)"
+        found = there.get(container(host), ABSENT)
+        note = "" if found == ABSENT or is_as_wanted(found, host, name) else "  (up makes it anew)"
+        print(
+            f"{host.name:18} {found.state:8} {found.identity:13}{' '.join(addresses(host))}{note}"
         )
-        print(f"{host.name:18} {state:8} {' '.join(addresses(host))}{note}")
 
 
 def command_exec(hosts: Sequence[Host], argv: Sequence[str]) -> None:
@@ -154,41 +177,6 @@ def require_machine() -> None:
     missing = [package for tool, package in TOOLS.items() if not shutil.which(tool)]
     if missing:
         raise LabError(f"{', '.join(missing)} missing: apt-get install {' '.join(missing)}")
-
-
-def enter_cgroup2() -> None:
-    """Go on in the mount namespace PIN with cgroup v2, where this machine shows v1 or a hybrid.
-
-    systemd 258 and later starts only there. One namespace for all calls: podman
-    finds its mounts only where it made them.
-    """
-    os.environ["CONTAINERS_CONF"] = str(LAB / "containers.conf")
-    if Path("/sys/fs/cgroup/cgroup.controllers").exists():
-        return
-    with locked("namespace"):
-        if not os.path.ismount(PIN):
-            make_namespace()
-    os.execvp(
-        "nsenter", ["nsenter", f"--mount={PIN}", sys.executable, str(LAB / "lab.py"), *sys.argv[1:]]
-    )
-
-
-def make_namespace() -> None:
-    """A file holds the namespace; its folder must be a private mount (see unshare(1))."""
-    PIN.parent.mkdir(exist_ok=True)
-    if not os.path.ismount(PIN.parent):
-        run("mount", "--bind", str(PIN.parent), str(PIN.parent))
-        run("mount", "--make-private", str(PIN.parent))
-    PIN.touch()
-    mount = ("mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup")
-    try:
-        run("unshare", f"--mount={PIN}", "--propagation=slave", *mount)
-    except LabError as error:
-        subprocess.run(("umount", str(PIN)), stderr=subprocess.DEVNULL, check=False)
-        raise LabError(
-            "cgroup v2 can't be mounted, so systemd would not start: "
-            f"use a machine with cgroup v2 ({error})"
-        ) from error
 
 
 def main(argv: Sequence[str]) -> int:

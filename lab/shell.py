@@ -1,4 +1,4 @@
-"""Commands, their errors, and what several of them share: the cache folder and its locks."""
+"""Commands, their errors, and what several of them share: the cache folder and the locks."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Callable, TypeVar
 
 LAB = Path(__file__).resolve().parent
 CACHE = LAB.parent / ".cache" / "lab"
+RUN = Path("/run/postmaster-tls-lab")
 
 Item = TypeVar("Item")
 
@@ -67,8 +68,9 @@ def cache() -> Path:
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """One lab.py at a time: others wait here."""
-    with open(cache() / f"{name}.lock", "w") as handle:
+    """One lab.py of this machine at a time: others wait here."""
+    RUN.mkdir(exist_ok=True)
+    with open(RUN / f"{name}.lock", "w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

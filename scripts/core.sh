@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # One ansible-core, the unpacked artefact and nothing else: do the front doors and the modules' pages work?
 #   scripts/core.sh 2.16           playbooks and documentation
-#   scripts/core.sh 2.16 HOST,...  audits these hosts of the lab, by the collection's own name
+#   scripts/core.sh 2.16 HOST,...  makes these hosts of the lab anew, and audits, hardens and verifies them
+#                                  by the collection's own name
 # scripts/artefact.sh has unpacked the artefact; the checkout's ansible.cfg is not read.
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -30,8 +31,12 @@ version=$(ansible playbook --version)
 echo "${version%%$'\n'*}"
 [[ $version == *"core $core."* ]] || die "this is not ansible-core $core"
 if [ -n "$hosts" ]; then
-    ansible playbook -i "$root/inventories/lab" postmaster.tls.audit --limit "$hosts" \
-        --extra-vars "mail_tls_report_dir=$work/reports"
+    # shellcheck disable=SC2086
+    "$root/lab/lab.py" reset ${hosts//,/ }
+    for playbook in audit harden verify; do
+        ansible playbook -i "$root/inventories/lab" "postmaster.tls.$playbook" --limit "$hosts" \
+            --extra-vars "mail_tls_report_dir=$work/reports"
+    done
     exit
 fi
 for playbook in "$collection"/playbooks/*.yml; do

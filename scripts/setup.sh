@@ -11,7 +11,7 @@ set -euo pipefail
 
 part=${1:-dev}
 python_packages="ca-certificates git python3-venv"
-lab_packages="aardvark-dns iptables mmdebstrap netavark nftables openssh-client podman runc uidmap"
+lab_packages="aardvark-dns iproute2 iptables mmdebstrap netavark nftables openssh-client podman runc uidmap"
 tool_packages="mmdebstrap shellcheck"
 test_packages=curl
 case $part in
