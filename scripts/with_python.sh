@@ -60,13 +60,15 @@ else
         exec chroot "$1" /bin/sh -c "cd \"\$1\" && shift && exec \"\$@\"" sh "$PWD" "${@:3}"' bash "$folder" "$root")
 fi
 
-# The packages lie in a plain folder, so that a Python inside a chroot reads them just as well.
+# The packages lie in a plain folder, so that a Python inside a chroot reads them just as well; and they are
+# made for a C library as old as that of the oldest Debian above (2.31), which may be older than this machine's.
 packages=$cache/packages/$lock-py3.$minor
-stamp=$(sha256sum <"$root/scripts/locks/$lock.txt")
+platform=$(uname -m)-manylinux_2_28
+stamp=$({ echo "$platform"; cat "$root/scripts/locks/$lock.txt"; } | sha256sum)
 if [ "$(cat "$packages/.stamp" 2>/dev/null)" != "$stamp" ]; then
     rm -rf "$packages"
     "$(uv_program)" pip install --quiet --require-hashes --only-binary :all: --target "$packages" \
-        --python-version "3.$minor" -r "$root/scripts/locks/$lock.txt" >&2
+        --python-version "3.$minor" --python-platform "$platform" -r "$root/scripts/locks/$lock.txt" >&2
     echo "$stamp" >"$packages/.stamp"
 fi
 export PYTHONPATH=$packages${PYTHONPATH:+:$PYTHONPATH} PATH=$packages/bin:$PATH

@@ -30,7 +30,8 @@ def unusable(target: Target, scope: str) -> Optional[str]:
     fact = files.get(row.value)
     key = files.get(key_row.value) if key_row and key_row.value else None
     for item in (fact, key):
-        if item is not None and item.problem:
+        # An encrypted key is served where ssl_key_password opens it: the handshakes will tell.
+        if item is not None and item.problem and not item.problem.endswith("is encrypted"):
             return f"{item.path} {item.problem}"
     if fact is None:
         return None  # not observed: leave it alone, the checks on the candidate will tell

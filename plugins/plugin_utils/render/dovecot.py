@@ -38,7 +38,7 @@ def plan_dovecot(target: Target, names: tuple[str, ...]) -> Plan:
     return Plan(
         Product.DOVECOT,
         tuple(wants),
-        (*_scoped_overrides(target), *_network_overrides(target), *_dh_overrides(target)),
+        tuple(found for look in _OVERRIDES for found in look(target)),
         made,
         tuple(mode_wants(target.server.files)),
         tuple(notes(target)),
@@ -119,6 +119,25 @@ def _dh_overrides(target: Target) -> list[Override]:
         for s in target.server.settings
         if s.name == name and relative_to(s.origin.file, s.value.lstrip("<")) in short
     ]
+
+
+def _certificate_overrides(target: Target) -> list[Override]:
+    """Certificates of narrower scopes with which no handshake succeeds under the policy.
+
+    Without them the global certificate is served there: under another name, but served.
+    """
+    fields = ("certificate", "key", "alt_certificate", "alt_key")
+    names = {vocabulary.native_name(target.dialect, field) for field in fields}
+    rows = {r.scope for r in target.server.effective if r.scope and r.field in fields}
+    dead = {scope for scope in rows if _own_certificate_is_dead(target, scope)}
+    return [override(s) for s in target.server.settings if s.scope in dead and s.name in names]
+
+
+def _own_certificate_is_dead(target: Target, scope: str) -> bool:
+    return target.server.value("certificate", scope) is not None and bool(unusable(target, scope))
+
+
+_OVERRIDES = (_scoped_overrides, _network_overrides, _dh_overrides, _certificate_overrides)
 
 
 def _beyond_host(networks: str) -> bool:

@@ -25,6 +25,15 @@ _HYBRIDS = frozenset({"X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024
 # Harder than the classic groups of any profile: an administrator who chose them keeps them.
 _HARDER = frozenset({"secp521r1", "X448"})
 
+# What RFC 9325 section 4.2 recommends for TLS 1.2, for a profile without TLS 1.2 on a server that
+# cannot leave it out.
+_RECOMMENDED = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+)
+
 # What the login log needs to show TLS version and cipher (Dovecot login_log_format_elements).
 _LOG_EVIDENCE = {vocabulary.DOVECOT_23: "%k", vocabulary.DOVECOT_24: "%{ssl_security}"}
 
@@ -42,8 +51,15 @@ class Target:
         return vocabulary.parse_version(self.server.version or "")
 
     @property
+    def ciphers(self) -> tuple[str, ...]:
+        """The suites up to TLS 1.2, by OpenSSL's names; none where only TLS 1.3 is left."""
+        limited = self.protocol_min == self.profile.protocol_min
+        return self.profile.ciphers or (() if limited else _RECOMMENDED)
+
+    @property
     def suites(self) -> frozenset[int]:
-        return frozenset(c for n in self.profile.ciphers if (c := registry.openssl_to_code(n)))
+        """The code points of ``ciphers``."""
+        return frozenset(c for n in self.ciphers if (c := registry.openssl_to_code(n)))
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -73,7 +89,7 @@ def _protocol_enough(row: Effective, target: Target) -> bool:
 
 def _ciphers_enough(row: Effective, target: Target) -> bool:
     suites = row.expansion.suites if row.expansion else None
-    if not target.profile.ciphers:  # a TLS 1.3 profile: this list is never used
+    if not target.ciphers:  # TLS 1.3 alone: this list is never used
         return True
     # Where a library was asked for all at once, TLS 1.3 suites are among them; they are not of it.
     listed = {code for code in suites or () if code >> 8 != 0x13}
@@ -124,8 +140,11 @@ class Rule:
 
 
 def _log_value(target: Target) -> Optional[str]:
-    """The present elements with the evidence before ``session=``: fail2ban's filters for Dovecot
-    (1.0 and 1.1) want the session at the end of the line and see no failed login otherwise."""
+    """The present elements, and the evidence before ``session=``.
+
+    fail2ban's filters for Dovecot (1.0 and 1.1) want the session at the end of the line and see no
+    failed login otherwise.
+    """
     row = target.server.value("login_log")
     if row is None:
         return None
@@ -137,7 +156,7 @@ def _log_value(target: Target) -> Optional[str]:
 _TLS = Rule(lambda r, t: r.value == "required", lambda t: "required")
 _PLAINTEXT = Rule(lambda r, t: r.value == "no", lambda t: "no")
 PROTOCOL = Rule(_protocol_enough, lambda t: t.protocol_min)
-CIPHERS = Rule(_ciphers_enough, lambda t: ":".join(t.profile.ciphers) or None)
+CIPHERS = Rule(_ciphers_enough, lambda t: ":".join(t.ciphers) or None)
 _SUITES = Rule(_suites_enough, lambda t: ":".join(t.profile.cipher_suites))
 _GROUPS = Rule(_groups_enough, lambda t: ":".join(t.groups))
 _LOG = Rule(_log_enough, _log_value)

@@ -81,6 +81,11 @@ def test_what_users_may_distrust_is_still_a_certificate(chain: str, profile: str
         ((), None),
         ((usable(CERTIFICATE, "certificate"),), None),
         ((usable(CERTIFICATE, "certificate", key_matches=None), GOOD_KEY), None),
+        # ssl_key_password may open it
+        (
+            (usable(CERTIFICATE, "certificate"), usable(KEY, "key", problem="is encrypted")),
+            None,
+        ),
     ],
 )
 def test_what_cannot_shake_hands(facts: tuple[FileFact, ...], expected: Optional[str]) -> None:

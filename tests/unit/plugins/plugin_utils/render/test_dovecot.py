@@ -56,7 +56,13 @@ CIPHERS = {"ssl_cipher_list": AEAD}
 # No setting of the administrator but the certificate: what each version lacks by default.
 STOCK = {
     ("2.3.13", OPENSSL_111, "intermediate"): {**REQUIRED, **TLS_12, **CIPHERS, **LOG_23},
-    ("2.3.13", OPENSSL_111, "modern"): {**REQUIRED, **TLS_12, **LOG_23},
+    # It cannot leave TLS 1.2 out, so at least what RFC 9325 recommends for it.
+    ("2.3.13", OPENSSL_111, "modern"): {
+        **REQUIRED,
+        **TLS_12,
+        "ssl_cipher_list": ":".join(load_profile("intermediate").ciphers[:4]),
+        **LOG_23,
+    },
     ("2.3.19", OPENSSL_30, "intermediate"): {**REQUIRED, **CIPHERS, **LOG_23},
     ("2.3.19", OPENSSL_30, "modern"): {**REQUIRED, **TLS_13, **LOG_23},
     ("2.4.1", OPENSSL_35, "intermediate"): {**REQUIRED, **CIPHERS, **LOG_24},
@@ -351,6 +357,30 @@ def test_an_unusable_certificate_is_replaced_beside_it(
     assert made.certificate == CertificateWant(f"{base}.crt", f"{base}.key", hosts, reason)
     found = {w.name: w.value for w in made.settings}
     assert [found[name] for name in names] == [f"{mark}{base}.crt", f"{mark}{base}.key"]
+
+
+@pytest.mark.parametrize(
+    ("fact", "lines"),
+    [
+        (short_rsa("/etc/ssl/own.pem", "certificate"), [4, 5]),
+        (absent("/etc/ssl/own.pem", "certificate"), [4, 5]),
+        (usable("/etc/ssl/own.pem", "certificate", key_matches=False), [4, 5]),
+        (usable("/etc/ssl/own.pem", "certificate"), []),
+        (usable("/etc/ssl/own.pem", "certificate", problem="its key /k is encrypted"), []),
+    ],
+)
+def test_a_certificate_of_a_narrower_scope_that_is_dead_is_taken_out(
+    fact: FileFact, lines: list[int]
+) -> None:
+    own = [
+        setting("ssl_server_cert_file", fact.path, "local_name=old.example.org", line=4),
+        setting("ssl_server_key_file", "/etc/ssl/own.key", "local_name=old.example.org", line=5),
+    ]
+    server = dovecot(settings=own)
+    files = (*server.files, fact, usable("/etc/ssl/own.key", "key"))
+    made = planned(replace(server, files=files))
+    assert [o.line for o in made.overrides] == lines
+    assert made.certificate is None
 
 
 def test_a_certificate_that_we_made_stays_ours() -> None:
