@@ -25,6 +25,7 @@ missing=
 command -v dpkg-query >/dev/null ||
     die "this is not a Debian system; the lab and the tools are made for Debian 12 or 13, so run it there (a virtual machine will do)"
 for package in $packages; do
+    [[ " $missing " != *" $package "* ]] || continue
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
 done
 if [ -n "$missing" ]; then
@@ -37,6 +38,10 @@ if [ -n "$missing" ]; then
     install="apt-get install -yq --no-install-recommends -o DPkg::Lock::Timeout=300"
     # shellcheck disable=SC2086
     $install $missing >"$log" 2>&1 </dev/null || { apt-get update -q && $install $missing; } >"$log" 2>&1 </dev/null || {
+        for package in $missing; do
+            apt-cache policy "$package" | grep -q 'Candidate: [^(]' ||
+                die "there is no $package for this machine ($(dpkg --print-architecture), Debian $(cat /etc/debian_version)): run this on Debian 12 or 13 for amd64 or arm64, and check /etc/apt/sources.list"
+        done
         cat "$log" >&2
         die "apt-get could not install$missing; see its words above, and check /etc/apt/sources.list and the network"
     }

@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils.model import Posture, to_plain
 from ..module_utils.probe import probe
-from ..module_utils.transport import Limits
+from ..module_utils.transport import Limits, is_own
 from ..plugin_utils import judge, observe, policy, targets
 
 EXPECTED = (policy.PolicyError, judge.WaiverError, observe.Unreadable, ValueError)
@@ -65,7 +65,12 @@ class ActionModule(ActionBase):
         except EXPECTED as error:
             raise AnsibleActionFail(str(error)) from None
         failing = judge.in_words(judge.fails(judged.findings))
-        return {"changed": False, "posture": to_plain(judged), "failing": failing}
+        return {
+            "changed": False,
+            "posture": to_plain(judged),
+            "failing": failing,
+            "warnings": _warnings(args),
+        }
 
     def _node(self, variables: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self._execute_module(
@@ -74,6 +79,19 @@ class ActionModule(ActionBase):
         if answer.get("failed"):
             raise AnsibleActionFail(str(answer.get("msg", "server_info failed")), result=answer)
         return answer
+
+
+def _warnings(args: dict[str, Any]) -> list[str]:
+    """Dovecot takes a client with its own address for secured, whatever is configured."""
+    own = [a for a in args["addresses"] if args["observations"] is None and is_own(a)]
+    if not own:
+        return []
+    words = (
+        f"{own[0]} is an address of this controller, and Dovecot takes its own host for secured: "
+        "what is seen of logins without TLS is not what others see; set mail_tls_vantage to "
+        "another host"
+    )
+    return [words]
 
 
 def _sni(names: list[str]) -> Optional[str]:

@@ -307,6 +307,17 @@ def _numeric(address: str, port: int) -> tuple[Any, ...]:
 # Names, and the event loop for those who may not import it
 
 
+def is_own(address: str) -> bool:
+    """Whether ``address`` belongs to this machine, so that a probe from here is a local one."""
+    try:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as own:
+            own.bind((address, 0))
+    except (OSError, ValueError, TypeError):  # TypeError: a NUL in a name
+        return False
+    return True
+
+
 def is_address(host: str) -> bool:
     """Whether a host is given as an IPv4 or IPv6 address (with or without a zone)."""
     try:

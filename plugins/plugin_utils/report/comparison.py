@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Two reports side by side: each host and port before and after, for a person to read.
 
-Reads two documents of report/json.py and nothing else. A line that did not change shows once, so
-that the eye finds what did.
+Reads two documents of report/json.py and nothing else. So that the eye finds what changed, it says
+of a port only that, and says it once where all addresses of the host are alike.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .layout import certificate, cut, pad, plaintext, port_name, safe, state, ve
 Document = Mapping[str, Any]
 
 WIDTH = 80
-_NAME, _WHAT = 12, 15
+_NAME, _WHAT = 16, 13
 _VALUE = (WIDTH - _NAME - _WHAT - 2) // 2
 
 _VERDICTS = {
@@ -48,8 +48,21 @@ def _host(before: Optional[Document], after: Optional[Document]) -> Iterator[str
     yield _row("", "verdict", _verdict(before), _verdict(after))
     yield _row("", "findings", _findings(before), _findings(after))
     old, new = _ports(before), _ports(after)
-    for key in sorted(old.keys() | new.keys()):
-        yield from _port(old.get(key), new.get(key))
+    for port in sorted(old.keys() | new.keys()):
+        yield from _addresses(old.get(port, {}), new.get(port, {}))
+
+
+def _addresses(old: Mapping[str, Document], new: Mapping[str, Document]) -> Iterator[str]:
+    """The rows of one port: once, or for each address where they differ."""
+    ends = {a: (old.get(a), new.get(a)) for a in sorted(old.keys() | new.keys())}
+    told = {address: list(_port(*both)) for address, both in ends.items()}
+    alike = all(rows == told[min(told)] for rows in told.values())
+    for address in [min(told)] if alike else told:
+        name = "  " + port_name(new.get(address) or old[address])
+        if not alike and ":" in address:
+            name += " v6"
+        for number, (what, was, now) in enumerate(told[address]):
+            yield _row("" if number else name, what, was, now)
 
 
 def _verdict(host: Optional[Document]) -> str:
@@ -63,10 +76,11 @@ def _findings(host: Optional[Document]) -> str:
     return ", ".join([*said, *([f"{small} low"] if small else [])]) or "none"
 
 
-def _ports(host: Optional[Document]) -> dict[tuple[int, str], Document]:
-    found: dict[tuple[int, str], Document] = {}
+def _ports(host: Optional[Document]) -> dict[int, dict[str, Document]]:
+    """The endpoints of a host by port and address."""
+    found: dict[int, dict[str, Document]] = {}
     for endpoint in host["endpoints"] if host else ():
-        found[endpoint["port"], safe(endpoint["host"])] = endpoint
+        found.setdefault(endpoint["port"], {})[safe(endpoint["host"])] = endpoint
     return found
 
 
@@ -84,21 +98,14 @@ _ASPECTS: tuple[tuple[str, Callable[[Document], str]], ...] = (
 )
 
 
-def _port(old: Optional[Document], new: Optional[Document]) -> Iterator[str]:
-    """The aspects of one port; a port that was and is closed says nothing."""
-    one = new or old
-    if one is None or not any(e and e["open"] for e in (old, new)):
+def _port(old: Optional[Document], new: Optional[Document]) -> Iterator[tuple[str, str, str]]:
+    """Aspect, before and after, where one port changed; a port that was and is closed is silent."""
+    if not _open(old) and not _open(new):
         return
-    name = "  " + port_name(one)
+    told = [(what, tell(old) if old else "-", tell(new) if new else "-") for what, tell in _ASPECTS]
     if _open(old) != _open(new):
-        yield _row(name, "port", _state(old), _state(new))
-        name = ""
-    for what, tell in _ASPECTS:
-        was, now = (tell(e) if e else "-" for e in (old, new))
-        if was == now == "-":
-            continue
-        yield _row(name, what, was, now)
-        name = ""
+        told.insert(0, ("port", _state(old), _state(new)))
+    yield from [row for row in told if row[1] != row[2]] or told[:1]
 
 
 def _open(endpoint: Optional[Document]) -> bool:

@@ -21,6 +21,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.transport import (
     SocketNetwork,
     Stream,
     is_address,
+    is_own,
     resolve,
     run,
     side_by_side,
@@ -263,3 +264,11 @@ def test_a_slow_resolver_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> N
     begun = time.monotonic()
     assert resolve(["mail"], seconds=0.1) == {"mail": ()}
     assert time.monotonic() - begun < 0.5
+
+
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [("127.0.0.1", True), ("192.0.2.1", False), ("2001:db8::1", False), ("mail\0", False)],
+)
+def test_whether_an_address_is_ours(address: str, own: bool) -> None:
+    assert is_own(address) is own

@@ -11,6 +11,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.postmaster.tls.plugins.module_utils.model import Posture
 from ansible_collections.postmaster.tls.plugins.plugin_utils.report.comparison import before_after
 from ansible_collections.postmaster.tls.plugins.plugin_utils.report.layout import columns
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.documents import (
@@ -21,6 +22,15 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.d
 )
 
 HARDENED = replace(GOOD, host=WEAK.host)
+BOTH = ("192.0.2.7", "2001:db8::7")
+
+
+def seen_at(host: Posture, *addresses: str) -> Posture:
+    """The host with every port at each of these addresses."""
+    seen = (
+        replace(e, endpoint=replace(e.endpoint, host=a)) for a in addresses for e in host.endpoints
+    )
+    return replace(host, endpoints=tuple(seen))
 
 
 def test_weak_to_good() -> None:
@@ -36,7 +46,7 @@ def test_weak_to_good() -> None:
 
 def test_nothing_changed() -> None:
     text = before_after(report(GOOD), report(GOOD))
-    assert f"verdict        {'passes':25}  same" in text
+    assert f"verdict      {'passes':24}  same" in text
     assert "TAKEN" not in text
 
 
@@ -49,7 +59,24 @@ def test_hosts_that_come_and_go() -> None:
 def test_a_port_that_was_closed() -> None:
     shut = tuple(replace(e, open=False, handshake=None, offers=()) for e in GOOD.endpoints)
     text = before_after(report(GOOD), report(replace(GOOD, endpoints=shut)))
-    assert f"143 imap  port           {'open':25}  closed" in text
+    assert f"143 imap      port         {'open':24}  closed" in text
+
+
+def test_addresses_that_are_alike_show_once() -> None:
+    text = before_after(report(seen_at(WEAK, *BOTH)), report(seen_at(HARDENED, *BOTH)))
+    assert text.count("143 imap ") == 1
+    assert "v6" not in text
+
+
+def test_addresses_that_differ_show_each() -> None:
+    text = before_after(report(seen_at(WEAK, BOTH[0])), report(seen_at(HARDENED, *BOTH)))
+    assert text.count("143 imap ") == 2
+    assert text.count("143 imap v6 ") == 1
+
+
+def test_a_port_says_only_what_changed() -> None:
+    rows = [line.split() for line in before_after(report(WEAK), report(HARDENED)).splitlines()]
+    assert [row for row in rows if row[-1:] == ["same"]] == []
 
 
 @given(st.text(max_size=80))
