@@ -39,7 +39,8 @@ if [ -n "$missing" ]; then
     # shellcheck disable=SC2086
     $install $missing >"$log" 2>&1 </dev/null || { apt-get update -q && $install $missing; } >"$log" 2>&1 </dev/null || {
         for package in $missing; do
-            apt-cache policy "$package" | grep -q 'Candidate: [^(]' ||
+            # No base-files either: then the mirror did not answer.
+            apt-cache policy "$package" | grep -q 'Candidate: [^(]' || [ -z "$(apt-cache madison base-files)" ] ||
                 die "there is no $package for this machine ($(dpkg --print-architecture), Debian $(cat /etc/debian_version)): run this on Debian 12 or 13 for amd64 or arm64, and check /etc/apt/sources.list"
         done
         cat "$log" >&2

@@ -21,7 +21,7 @@ from typing import Optional
 from . import host, tls_library
 from .config.courier_edit import edit
 from .text import clean
-from .transaction import FileState, capture
+from .transaction import FileState
 
 UNITS = ("courier-imap", "courier-imap-ssl", "courier-pop", "courier-pop-ssl")
 FILE_LIMIT = 1024 * 1024
@@ -48,16 +48,6 @@ def candidate(
         if text != old:
             new[path] = text
     return new
-
-
-def states(texts: Mapping[str, str]) -> tuple[FileState, ...]:
-    """The new texts as file states; owner, mode and attributes stay."""
-    found = []
-    for path, text in texts.items():
-        old = capture(path)
-        content = text.encode("utf-8", "surrogateescape")
-        found.append(FileState(old.path, content, old.mode, old.uid, old.gid, old.xattrs))
-    return tuple(found)
 
 
 def pem_state(path: str, content: bytes) -> FileState:

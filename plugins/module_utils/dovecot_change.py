@@ -24,7 +24,7 @@ from .config.dovecot_edit import Overlay, Wanted, edit
 from .config.vocabulary import WORDS, dovecot_dialect
 from .model import Origin
 from .text import clean
-from .transaction import FileState, Refused, capture
+from .transaction import FileState, Refused
 
 MAIN = "/etc/dovecot/dovecot.conf"
 CONFIG_LIMIT = 4 * 1024 * 1024
@@ -52,16 +52,6 @@ def read(path: str) -> Optional[str]:
 def candidate(wanted: Wanted, pem: Mapping[str, bytes], main: str = MAIN) -> Candidate:
     """The configuration that meets ``wanted``. Raises Stale as :func:`dovecot_edit.edit`."""
     return Candidate(Overlay(edit(main, read, host.glob_files, wanted), read, host.glob_files), pem)
-
-
-def states(made: Candidate) -> tuple[FileState, ...]:
-    """The candidate's files as new states: owner and mode stay, new ones are root's, 0644."""
-    found = []
-    for path, text in made.texts.items():
-        old = capture(path)
-        content = text.encode("utf-8", "surrogateescape")
-        found.append(FileState(old.path, content, old.mode, old.uid, old.gid, old.xattrs))
-    return tuple(found)
 
 
 def check(made: Candidate, version: str, main: str = MAIN) -> Optional[str]:
@@ -153,4 +143,4 @@ def pem_states(pem: Mapping[str, bytes], keys: Sequence[str]) -> tuple[FileState
     return tuple(FileState(path, content, modes[path]) for path, content in pem.items())
 
 
-__all__ = ["Candidate", "Refused", "activate", "candidate", "check", "pem_states", "states"]
+__all__ = ["Candidate", "Refused", "activate", "candidate", "check", "pem_states"]

@@ -19,7 +19,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 STATE_DIR = "/var/lib/postmaster-tls"
@@ -127,6 +127,17 @@ def _missing(path: str) -> tuple[str, ...]:
         found.append(directory)
         directory = os.path.dirname(directory)
     return tuple(found)
+
+
+def rewritten(texts: Mapping[str, str]) -> tuple[FileState, ...]:
+    """Files with new texts: owner, mode and attributes stay, a new file is root's with 0644.
+
+    Texts carry bytes that are no UTF-8 as surrogates, as host.read_text gives them.
+    """
+    return tuple(
+        replace(capture(path), content=text.encode("utf-8", "surrogateescape"))
+        for path, text in texts.items()
+    )
 
 
 def _listxattr(fd: int) -> list[str]:

@@ -210,7 +210,7 @@ from ..module_utils.config.dovecot_edit import Stale as DovecotStale
 from ..module_utils.config.dovecot_edit import Wanted
 from ..module_utils.local_proof import LocalProof
 from ..module_utils.model import Endpoint, Origin, Service, TlsMode
-from ..module_utils.transaction import FileState, capture
+from ..module_utils.transaction import FileState, capture, rewritten
 
 EXPECTED = (change.Refused, DovecotStale, CourierStale, selfsigned.CannotMake, OSError, ValueError)
 
@@ -309,7 +309,7 @@ def _dovecot(params: dict[str, Any]) -> Built:
     pem = {made["certificate"]: certificate, made["key"]: key} if made else {}
     keys = (made["key"],) if made else ()
     candidate = dovecot_change.candidate(wanted, pem, main)
-    states = (*dovecot_change.states(candidate), *dovecot_change.pem_states(pem, keys))
+    states = (*rewritten(candidate.texts), *dovecot_change.pem_states(pem, keys))
     hidden = {made["certificate"]: CERTIFICATE, made["key"]: KEY} if made else {}
     return states, lambda: dovecot_change.check(candidate, params["version"], main), hidden
 
@@ -319,7 +319,7 @@ def _courier(params: dict[str, Any]) -> Built:
     overrides = [(o["file"], o["line"], o["name"]) for o in params["overrides"]]
     made = params["certificate"]
     texts = courier_change.candidate(wants, overrides)
-    states = courier_change.states(texts)
+    states = rewritten(texts)
     hidden: dict[str, str] = {}
     if made:
         certificate, key = selfsigned.make(made["names"])

@@ -19,7 +19,10 @@ from ansible_collections.postmaster.tls.plugins.module_utils.config.courier_edit
     Stale,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.model import TlsLibrary, Unit
-from ansible_collections.postmaster.tls.plugins.module_utils.transaction import FileState
+from ansible_collections.postmaster.tls.plugins.module_utils.transaction import (
+    FileState,
+    rewritten,
+)
 
 GNUTLS = TlsLibrary("gnutls", "3.7.9", "/usr/lib/libgnutls.so.30")
 
@@ -65,7 +68,7 @@ def test_a_line_that_changed_meanwhile_is_told(folder: Path) -> None:
 
 
 def test_owner_mode_and_bytes_stay(folder: Path) -> None:
-    (state,) = courier_change.states({str(folder / "imapd-ssl"): "A=caf\udce9\n"})
+    (state,) = rewritten({str(folder / "imapd-ssl"): "A=caf\udce9\n"})
     assert (state.content, state.mode, state.uid) == (b"A=caf\xe9\n", 0o640, os.geteuid())
 
 

@@ -21,7 +21,10 @@ from ansible_collections.postmaster.tls.plugins.module_utils import (
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.config.dovecot_edit import Wanted
 from ansible_collections.postmaster.tls.plugins.module_utils.model import TlsLibrary, Unit
-from ansible_collections.postmaster.tls.plugins.module_utils.transaction import FileState
+from ansible_collections.postmaster.tls.plugins.module_utils.transaction import (
+    FileState,
+    rewritten,
+)
 
 LIBRARY = TlsLibrary("openssl", "3.0.15", "/usr/lib/libssl.so.3")
 OK = host.Result(0, "", "")
@@ -181,7 +184,7 @@ def test_a_library_that_is_not_known_is_not_asked(node: Node) -> None:
 def test_owner_and_mode_of_a_file_stay(node: Node) -> None:
     (node.root / "dovecot.conf").write_text("ssl = yes\n")
     (node.root / "dovecot.conf").chmod(0o640)
-    states = {Path(s.path).name: s for s in dovecot_change.states(node.candidate(("ssl", "no")))}
+    states = {Path(s.path).name: s for s in rewritten(node.candidate(("ssl", "no")).texts)}
     main, ours = states["dovecot.conf"], states["99-postmaster-tls.conf"]
     assert (main.mode, main.uid) == (0o640, os.geteuid())
     assert (ours.mode, ours.uid, ours.gid) == (0o644, 0, 0)
@@ -192,9 +195,7 @@ def test_owner_and_mode_of_a_file_stay(node: Node) -> None:
 def test_bytes_that_are_no_utf8_stay(node: Node) -> None:
     node.write({"local.conf": "ssl = yes # caf\udce9\n"})
     node.write({"dovecot.conf": "!include conf.d/*.conf\n!include local.conf\n"})
-    states = {
-        Path(s.path).name: s for s in dovecot_change.states(node.candidate(("ssl", "required")))
-    }
+    states = {Path(s.path).name: s for s in rewritten(node.candidate(("ssl", "required")).texts)}
     assert states["local.conf"].content is not None
     assert states["local.conf"].content.endswith(b"was: ssl = yes # caf\xe9\n")
 
