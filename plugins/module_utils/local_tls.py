@@ -63,11 +63,15 @@ class TlsFailed(Exception):
 
 
 class LocalTls:
-    """A client. ``incoming`` takes what the peer sent, ``outgoing`` gives what to send it."""
+    """A client. ``incoming`` takes what the peer sent, ``outgoing`` gives what to send it.
 
-    def __init__(self, server_name: Optional[str]) -> None:
+    ``alpn`` is the one protocol to offer (RFC 7301), none where it is empty.
+    """
+
+    def __init__(self, server_name: Optional[str], alpn: str = "") -> None:
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._object = _context().wrap_bio(
+        self._alpn = alpn
+        self._object = _context(alpn).wrap_bio(
             self.incoming, self.outgoing, server_hostname=server_name
         )
 
@@ -97,9 +101,11 @@ class LocalTls:
     def session(self) -> Session:
         """What was negotiated."""
         name, _protocol, _bits = self._object.cipher() or ("", "", 0)
-        suite = next((c["id"] & 0xFFFF for c in _context().get_ciphers() if c["name"] == name), 0)
+        known = _context(self._alpn).get_ciphers()
+        suite = next((c["id"] & 0xFFFF for c in known if c["name"] == name), 0)
         version = _VERSIONS.get(self._object.version() or "", 0x0304)
-        return Session(Handshake(version, suite), self._chain())
+        chosen = clean(self._object.selected_alpn_protocol() or "", 32) if self._alpn else None
+        return Session(Handshake(version, suite, chosen), self._chain())
 
     def _chain(self) -> tuple[bytes, ...]:
         public = getattr(self._object, "get_unverified_chain", None)  # Python 3.13
@@ -112,8 +118,8 @@ class LocalTls:
         return (leaf,) if leaf else ()
 
 
-@functools.lru_cache(maxsize=1)
-def _context() -> ssl.SSLContext:
+@functools.lru_cache(maxsize=8)
+def _context(alpn: str) -> ssl.SSLContext:
     """A client that speaks to weak servers too, in order to see them; it verifies nothing."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -121,6 +127,8 @@ def _context() -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     context.options |= _OP_LEGACY_SERVER_CONNECT
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    if alpn:
+        context.set_alpn_protocols([alpn])
     return context
 
 

@@ -230,7 +230,7 @@ class Endpoint:
 class Failure:
     """Why something could not be seen: the stage reached and the cause.
 
-    Stages: connect, greeting, capability, starttls, handshake, hello, login.
+    Stages: connect, greeting, capability, starttls, handshake, hello, login, injection.
     Causes: refused, unreachable, timeout, reset, closed, alert, not_tls, too_much, unexpected.
     ``alert`` is the TLS alert number (RFC 8446 section 6) where the cause is ``alert``.
     """
@@ -265,10 +265,15 @@ class Offer:
 
 @dataclass(frozen=True)
 class Handshake:
-    """A handshake completed by the local TLS library with its defaults."""
+    """A handshake completed by the local TLS library with its defaults.
+
+    ``alpn`` is the protocol that the server chose from the registered name of its own (RFC 7301),
+    ``""`` where it did not take notice of the offer, ``None`` where none was made.
+    """
 
     version: int
     suite: int
+    alpn: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -290,7 +295,10 @@ class EndpointObservation:
 
     ``open``: a TCP connection was made. ``capabilities`` are those before TLS (``None`` on an
     implicit TLS port), ``capabilities_tls`` those inside TLS; ``mechanisms`` the SASL mechanisms
-    likewise. ``chain`` is the served chain as base64 DER, leaf first.
+    likewise. ``starttls_inside`` says whether STARTTLS is listed inside TLS,
+    ``starttls_accepted_inside`` whether it is carried out there. ``injected``: a command that was
+    sent in clear behind STARTTLS was answered inside TLS. ``chain`` is the served chain as base64
+    DER, leaf first.
     """
 
     endpoint: Endpoint
@@ -302,6 +310,8 @@ class EndpointObservation:
     mechanisms_tls: Optional[tuple[str, ...]] = None
     starttls: Optional[bool] = None
     starttls_inside: Optional[bool] = None
+    starttls_accepted_inside: Optional[bool] = None
+    injected: Optional[bool] = None
     preauth: Optional[bool] = None
     attempts: tuple[LoginAttempt, ...] = ()
     handshake: Optional[Handshake] = None

@@ -60,7 +60,11 @@ class Talk:
         """The answer to a command; raises Broken where the server says good-bye instead."""
         self.stream.stage = stage
         await self.stream.send(command)
-        event = await self._hear()
+        return await self.answer()
+
+    async def answer(self) -> Union[Answer, Challenge]:
+        """The next answer; raises Broken where the server says good-bye instead."""
+        stage, event = self.stream.stage, await self._hear()
         if isinstance(event, Greeting):
             raise Broken(Failure(stage, "unexpected", event.text))
         if isinstance(event, Answer) and event.status == "BYE":

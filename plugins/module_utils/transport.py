@@ -73,7 +73,9 @@ class Stream(Protocol):
     async def receive(self) -> bytes:
         """What has come, at least a byte; b"" where the peer ended cleanly. Raises Broken."""
 
-    async def start_tls(self, server_name: Optional[str], early: bytes = b"") -> Session:
+    async def start_tls(
+        self, server_name: Optional[str], early: bytes = b"", alpn: str = ""
+    ) -> Session:
         """Completes a handshake; ``early`` was received already. Raises Broken."""
 
 
@@ -185,9 +187,11 @@ class SocketStream:
                 return b""
             self._tls.incoming.write(raw)
 
-    async def start_tls(self, server_name: Optional[str], early: bytes = b"") -> Session:
+    async def start_tls(
+        self, server_name: Optional[str], early: bytes = b"", alpn: str = ""
+    ) -> Session:
         """Completes a handshake by the local TLS library, trusting everything."""
-        tls = LocalTls(server_name)
+        tls = LocalTls(server_name, alpn)
         tls.incoming.write(early)
         try:
             while not tls.handshake():

@@ -15,17 +15,17 @@ author:
 description:
   - Sees what anyone on the network can see of a mail server's ports, without an account. Per open port these are
     the greeting, the capabilities before and after TLS, whether a login without TLS is refused,
-    whether STARTTLS works, which protocol versions and families of cipher suites are accepted, the suite, group
+    whether STARTTLS works and forgets what was sent before it, which protocol versions and families of cipher suites are accepted, the suite, group
     and certificate chain that are served.
   - Runs where it is told to. Run it on the controller (C(delegate_to=localhost)) or on a vantage host, not on the mail
     server itself, because Dovecot treats a client with the server's own address as secured and answers it differently.
-  - Never sends the name of a real user, and never a password. A SASL exchange is begun and left, USER and LOGIN are sent with
+  - Commands sent are inert. Never sends the name of a real user, and never a password. A SASL exchange is begun and left, USER and LOGIN are sent with
     a random name that starts with C(postmaster-tls-probe-), and LOGIN only where the server advertises that it refuses it.
   - A port that is closed, silent, hostile or broken is an observation and fails nothing.
 notes:
-  - An open port that is hard already takes 5 connections (7 on Dovecot 2.3, which refuses a hello by closing the connection,
-    so that it has to be asked again), a weak one about 15, a closed one 1. The server's log has about one line for each, and
-    Courier's two.
+  - An open port that is hard already takes 7 connections (8 on Dovecot 2.3, which refuses a hello by closing the connection,
+    so that it has to be asked again; one less with implicit TLS), a weak one about 16, a closed one 1. The server's log has
+    about one line for each, and Courier's two.
   - Fail2ban may ban the machine that this runs on. With its own filter C(dovecot) (1.0 and 1.1 read alike) a run leaves 3 lines
     that count on a Dovecot 2.3 that refuses logins without TLS, one for each of the ports 143, 110 and 4190
     (C(auth failed, 2 attempts)), so that two runs in ten minutes pass the usual limit of 5. With C(mode=aggressive) nearly every
@@ -186,6 +186,16 @@ endpoints:
       description: Whether the command that begins TLS is still listed inside TLS.
       type: bool
       sample: false
+    starttls_accepted_inside:
+      description: Whether the server carries that command out when it is sent inside TLS.
+      type: bool
+      sample: false
+    injected:
+      description:
+        - Whether a command that was sent in clear behind the one that begins TLS was answered inside TLS (command injection).
+          V(false) also where the server ends the connection instead; C(null) on a port with implicit TLS.
+      type: bool
+      sample: false
     preauth:
       description: Whether the server takes the client for logged in from the start.
       type: bool
@@ -200,9 +210,12 @@ endpoints:
           refused: true
           answer: "NO [PRIVACYREQUIRED] Plaintext authentication disallowed on non-secure (SSL/TLS) connections."
     handshake:
-      description: Version and suite agreed with the TLS library of the machine that looked.
+      description:
+        - Version and suite agreed with the TLS library of the machine that looked.
+        - C(alpn) is the protocol that the server chose when it was offered the name of its own, empty where it did not
+          take notice of the offer.
       type: dict
-      sample: {version: 772, suite: 4866}
+      sample: {version: 772, suite: 4866, alpn: imap}
     offers:
       description:
         - What raw hellos got, by name. C(tls1.3), C(tls1.2), C(tls1.1), C(tls1.0) and C(ssl3) offer all that the
@@ -211,6 +224,8 @@ endpoints:
           refused outright, its parts are not asked for one by one. They are refused with it, and the C(detail) of their
           C(failure) ends with C((to deprecated)) or C((to forbidden)). An alert that complains of something else than the
           versions and suites on offer concludes nothing.
+        - C(alpn) offers the protocol C(http/1.1) only, which a mail server should turn away. It is not asked where
+          the server took no notice of its own protocol's name in the C(handshake).
         - A hello on which the server drops the connection is sent once more, without finite-field Diffie-Hellman, which some
           servers choose and then have no parameters for. Dropped twice is refused, where the port accepts another hello.
         - C(accepted) is C(null) where the server neither accepted nor refused; C(failure) says why.
@@ -252,7 +267,7 @@ endpoints:
     connections:
       description: How many connections were made to this port.
       type: int
-      sample: 5
+      sample: 7
 """
 
 from typing import Any

@@ -83,7 +83,8 @@ WARNING = 1
 
 # What is offered by name, in the order of asking. Versions offer all that they have; families
 # are offered alone, on TLS 1.2, to be refused. ``deprecated`` (RFC 7568, RFC 8996) combines the
-# old versions, and ``forbidden`` the families. That ``deprecated`` lists its versions matters:
+# old versions, and ``forbidden`` the families. ``alpn`` is a modern client that speaks another
+# protocol. That ``deprecated`` lists its versions matters:
 # where TLS 1.1 is off and 1.2 on, GnuTLS refuses a hello of 1.1, even if it would take 1.0.
 HELLOS: dict[str, ClientHello] = {
     "tls1.2": _hello(TLS12, _CLASSIC),
@@ -103,9 +104,17 @@ HELLOS: dict[str, ClientHello] = {
     "dhe": _hello(TLS12, (*suites.DHE_AEAD, *suites.DHE_CBC)),
     "broken": _hello(TLS12, suites.BROKEN),
     "forbidden": _hello(TLS12, (*_DATED, *suites.BROKEN)),
+    "alpn": ClientHello(
+        version=TLS13,
+        suites=(*suites.TLS13, *_CLASSIC),
+        versions=(TLS13, TLS12, TLS11, TLS10),
+        groups=_GROUPS,
+        signatures=suites.SIGNATURES,
+        alpn=(b"http/1.1",),
+    ),
 }
 
-FIRST = ("tls1.2", "tls1.3", "deprecated", "forbidden")
+FIRST = ("tls1.2", "tls1.3", "deprecated", "forbidden", "alpn")
 """What is asked of every port."""
 
 COVERS: dict[str, tuple[str, ...]] = {
@@ -114,6 +123,8 @@ COVERS: dict[str, tuple[str, ...]] = {
 }
 """Combined hellos, and those that are refused with them: a version or a suite among others is
 offered as much as one alone."""
+WHOLE = {"tls1.2": ("forbidden", *COVERS["forbidden"])}
+"""The same for a hello that is asked for its own sake: it offers all suites of its version."""
 
 _OF_WHAT_IS_OFFERED = frozenset({HANDSHAKE_FAILURE, PROTOCOL_VERSION, INSUFFICIENT_SECURITY})
 """Alerts that refuse versions and suites; others complain of the hello, or of the server's own
@@ -236,7 +247,8 @@ def concluded(offer: Offer) -> tuple[Offer, ...]:
     if failure.cause == "alert" and failure.alert not in _OF_WHAT_IS_OFFERED:
         return ()
     said = replace(failure, detail=f"{failure.detail} (to {offer.name})".strip())
-    return tuple(Offer(name, False, failure=said) for name in COVERS[offer.name])
+    covered = {**COVERS, **WHOLE}[offer.name]
+    return tuple(Offer(name, False, failure=said) for name in covered)
 
 
 def closed_as_refusal(offer: Offer, agreed: bool) -> bool:

@@ -207,10 +207,11 @@ def _endpoint(seen: EndpointObservation, now: datetime) -> dict[str, Any]:
     }
 
 
-def _handshake(handshake: Optional[Handshake]) -> Optional[dict[str, str]]:
+def _handshake(handshake: Optional[Handshake]) -> Optional[dict[str, Optional[str]]]:
     if handshake is None:
         return None
-    return {"version": version_name(handshake.version), "suite": suite_name(handshake.suite)}
+    version, suite = version_name(handshake.version), suite_name(handshake.suite)
+    return {"version": version, "suite": suite, "alpn": handshake.alpn}
 
 
 def _offer(offer: Offer) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import Failur
 from ansible_collections.postmaster.tls.plugins.module_utils.transport import Broken
 from ansible_collections.postmaster.tls.plugins.module_utils.wire import suites
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.hello import (
+    APPLICATION_LAYER_PROTOCOL_NEGOTIATION,
     SSL30,
     SUPPORTED_VERSIONS,
     TLS10,
@@ -30,6 +31,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.wire.records import
     ALERT,
     HANDSHAKE,
     HANDSHAKE_FAILURE,
+    NO_APPLICATION_PROTOCOL,
     PROTOCOL_VERSION,
     record,
 )
@@ -42,11 +44,15 @@ Refusal = Union[int, bytes, str, None]
 
 @dataclass(frozen=True)
 class Hello:
-    """What a client offered; ``versions`` are those of the extension, if it is there."""
+    """What a client offered; ``versions`` are those of the extension, if it is there.
+
+    ``alpn``: it offers protocols by name.
+    """
 
     version: int
     suites: tuple[int, ...]
     versions: Optional[tuple[int, ...]]
+    alpn: bool = False
 
 
 def hello(data: bytes) -> Hello:
@@ -57,13 +63,14 @@ def hello(data: bytes) -> Hello:
     body.vector(1)
     offered = _numbers(body.vector(2), 2)
     body.vector(1)
-    versions = None
+    versions, alpn = None, False
     listed = body.vector(2) if body.left else Cursor(b"")
     while listed.left:
         kind, content = listed.number(2), listed.vector(2)
         if kind == SUPPORTED_VERSIONS:
             versions = _numbers(content.vector(1), 2)
-    return Hello(version, offered, versions)
+        alpn = alpn or kind == APPLICATION_LAYER_PROTOCOL_NEGOTIATION
+    return Hello(version, offered, versions, alpn)
 
 
 def _numbers(listed: Cursor, width: int) -> tuple[int, ...]:
@@ -81,7 +88,7 @@ class Peer:
     the cause of a broken connection. ``modern``: it reads supported_versions. ``holes``: like
     GnuTLS it refuses a hello of a version that it does not have below its highest. ``lacking``:
     suites that it chooses and then fails at, without a word. ``drops`` is how many of its first
-    connections are reset for no reason.
+    connections are reset for no reason. ``foreign``: it serves clients of other protocols.
     """
 
     versions: tuple[int, ...] = (TLS12, TLS13)
@@ -91,6 +98,7 @@ class Peer:
     holes: bool = False
     lacking: tuple[int, ...] = ()
     drops: int = 0
+    foreign: bool = False
 
     def answer(self, asked: Hello) -> Union[bytes, str]:
         """The flight, or how the connection breaks."""
@@ -100,6 +108,8 @@ class Peer:
         suite = next((s for s in self.suites if s in asked.suites and _fits(s, version)), None)
         if suite is None:
             return self._refusal(HANDSHAKE_FAILURE)
+        if asked.alpn and not self.foreign:
+            return self._refusal(NO_APPLICATION_PROTOCOL)
         return "closed" if suite in self.lacking else flight(version, suite)
 
     def _version(self, asked: Hello) -> Optional[int]:
@@ -158,7 +168,9 @@ class PeerStream:
             raise Broken(Failure(self.stage, self._cause))
         return said
 
-    async def start_tls(self, server_name: Optional[str], early: bytes = b"") -> Session:
+    async def start_tls(
+        self, server_name: Optional[str], early: bytes = b"", alpn: str = ""
+    ) -> Session:
         raise AssertionError("a hello is never completed")
 
 
