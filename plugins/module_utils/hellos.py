@@ -14,6 +14,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Optional
 
 from .model import Failure, Offer, TlsMode
 from .talk import Target, begin_tls
@@ -108,6 +109,20 @@ async def _ask(
     target: Target, network: Network, name: str, hello: ClientHello
 ) -> tuple[Offer, tuple[bytes, ...]]:
     """What one hello got, and the chain that came with it."""
+    answer = await ask(target, network, hello)
+    return outcome(name, answer.reply, answer.failure), answer.reply.chain
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The flight that a hello got, and what cut it short."""
+
+    reply: Reply
+    failure: Optional[Failure]
+
+
+async def ask(target: Target, network: Network, hello: ClientHello) -> Answer:
+    """Sends a hello on a connection of its own."""
     reply, failure = Reply(), None
     try:
         async with network.connect(target.endpoint.host, target.endpoint.port) as stream:
@@ -118,7 +133,7 @@ async def _ask(
             await _read_flight(stream, early, reply)
     except Broken as broken:
         failure = broken.failure
-    return outcome(name, reply, failure), reply.chain
+    return Answer(reply, failure)
 
 
 async def _read_flight(stream: Stream, early: bytes, reply: Reply) -> None:

@@ -277,6 +277,62 @@ class Handshake:
 
 
 @dataclass(frozen=True)
+class Listing:
+    """All suites and groups that one version accepts, as far as it could be seen.
+
+    ``order`` is ``server`` or ``client``: whose order of suites wins; ``None`` for less than two
+    suites. ``groups`` stand in the order in which they were chosen. ``signatures`` are those that
+    the server used, up to TLS 1.2. ``complete`` is False where a question went unanswered.
+    """
+
+    version: int
+    suites: tuple[int, ...] = ()
+    order: Optional[str] = None
+    groups: tuple[int, ...] = ()
+    dh_bits: tuple[int, ...] = ()
+    signatures: tuple[int, ...] = ()
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A served chain, as base64 DER, leaf first, and how it is asked for.
+
+    ``asked_by``: ``suites`` (those of one key type), ``no_name`` or ``unknown_name`` (in SNI).
+    """
+
+    asked_by: str
+    certificates: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What a port has beyond what a profile needs to decide: depth ``full``.
+
+    All that is ``None`` was not observed: TLS 1.3 hides most, and a suite with CBC is needed to
+    see ``encrypt_then_mac``. ``fallback_scsv``: a fallback is refused (RFC 7507).
+    ``ticket_seconds`` is the lifetime hint of a session ticket. ``unknown_name``: a name in SNI
+    that nobody has is served.
+    """
+
+    ssl2: Optional[bool] = None
+    listings: tuple[Listing, ...] = ()
+    chains: tuple[Chain, ...] = ()
+    secure_renegotiation: Optional[bool] = None
+    extended_master_secret: Optional[bool] = None
+    encrypt_then_mac: Optional[bool] = None
+    compression: Optional[bool] = None
+    heartbeat: Optional[bool] = None
+    ocsp_staple: Optional[bool] = None
+    client_certificate: Optional[bool] = None
+    session_tickets: Optional[bool] = None
+    ticket_seconds: Optional[int] = None
+    resumption: Optional[bool] = None
+    fallback_scsv: Optional[bool] = None
+    unknown_name: Optional[bool] = None
+
+
+@dataclass(frozen=True)
 class LoginAttempt:
     """How the server met an inert login attempt without TLS; no real name, no password.
 
@@ -319,6 +375,7 @@ class EndpointObservation:
     chain: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
     connections: int = 0
+    inventory: Optional[Inventory] = None
 
     def offer(self, name: str) -> Optional[Offer]:
         """The offer of that name, if it was made."""

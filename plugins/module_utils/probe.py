@@ -25,6 +25,7 @@ from typing import Any, Optional
 
 from .hellos import ask_hellos
 from .injection import slip_in
+from .inventory import LEFT_OUT, take_inventory
 from .model import Endpoint, EndpointObservation, Failure, LoginAttempt, Service, TlsMode
 from .talk import Talk, Target, dialogue
 from .transport import (
@@ -69,8 +70,11 @@ def probe(
     endpoints: Sequence[Endpoint],
     limits: Limits = DEFAULT_LIMITS,
     server_name: Optional[str] = None,
+    full: bool = False,
 ) -> tuple[EndpointObservation, ...]:
     """Looks at all endpoints, in parallel within the limits.
+
+    ``full``: takes the whole inventory too, not only what is needed to judge.
 
     A host that is a name is resolved once, and gives one observation for each of its addresses,
     with the address as ``host``; the name is sent in TLS (SNI) unless ``server_name`` is given.
@@ -81,7 +85,7 @@ def probe(
         raise ValueError(f"server_name {server_name!r} is no host name; write it in ASCII")
     addresses = resolve([endpoint.host for endpoint in endpoints])
     targets = [t for e in endpoints for t in _targets(e, addresses[e.host], server_name)]
-    return run(_probe(targets, limits))
+    return run(_probe([replace(target, full=full) for target in targets], limits))
 
 
 def handshakes(
@@ -139,8 +143,13 @@ async def _hellos(target: Target, network: Network, notes: _Notes) -> None:
     shook = notes.seen.handshake
     # A server that leaves the name of its own protocol unanswered does not look at ALPN at all.
     leave_out = ("alpn",) if shook and shook.alpn == "" else ()
+    if target.full:
+        leave_out = (*leave_out, *LEFT_OUT)
     hellos = await ask_hellos(target, network, shook is not None, leave_out)
     notes.see(offers=hellos.offers, chain=_base64(hellos.chain) or notes.seen.chain)
+    if target.full and any(offer.accepted for offer in hellos.offers):
+        found = await take_inventory(target, network, hellos.offers)
+        notes.see(offers=(*hellos.offers, *found.offers), inventory=found.inventory)
 
 
 async def _inject(target: Target, network: Network, notes: _Notes) -> None:

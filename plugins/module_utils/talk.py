@@ -29,7 +29,8 @@ DIALOGUES: dict[Service, type[Dialogue]] = {
 class Target:
     """One address and port, the name to send in TLS, and a name that nobody has.
 
-    ``quick``: only one conversation, without login attempts and hellos.
+    ``quick``: only one conversation, without login attempts and hellos. ``full``: all that can be
+    seen, not only what is needed to judge.
     """
 
     endpoint: Endpoint
@@ -37,6 +38,7 @@ class Target:
     nobody: str
     resolved: bool = True
     quick: bool = False
+    full: bool = False
 
 
 class Talk:

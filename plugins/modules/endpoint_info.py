@@ -23,7 +23,7 @@ description:
     a random name that starts with C(postmaster-tls-probe-), and LOGIN only where the server advertises that it refuses it.
   - A port that is closed, silent, hostile or broken is an observation and fails nothing.
 notes:
-  - An open port that is hard already takes 7 connections (8 on Dovecot 2.3, which refuses a hello by closing the connection,
+  - With C(depth=judge), an open port that is hard already takes 7 connections (8 on Dovecot 2.3, which refuses a hello by closing the connection,
     so that it has to be asked again; one less with implicit TLS), a weak one about 16, a closed one 1. The server's log has
     about one line for each, and Courier's two.
   - Fail2ban may ban the machine that this runs on. With its own filter C(dovecot) (1.0 and 1.1 read alike) a run leaves 3 lines
@@ -70,6 +70,13 @@ options:
       - The host name to send in the TLS handshake (SNI), in ASCII.
       - By default the name by which a host was given, and none for an address.
     type: str
+  depth:
+    description:
+      - How much is asked. V(judge) asks what a profile needs to decide. V(full) takes an inventory of all suites, groups
+        and properties; that needs about one connection for each suite of each version.
+    type: str
+    choices: [judge, full]
+    default: judge
   timeout:
     description: Seconds that one connection may take, from its beginning to its end.
     type: float
@@ -88,10 +95,10 @@ options:
     default: 262144
   max_connections:
     description:
-      - Connections to one address at the same time.
+      - Connections to one address at the same time; two of them at most to one port.
       - Courier accepts four per address on its POP3 ports by default, those of others behind the same address included.
     type: int
-    default: 2
+    default: 8
   max_parallel:
     description: Connections to all addresses at the same time.
     type: int
@@ -123,6 +130,13 @@ EXAMPLES = r"""
       - "{{ ansible_host | default(inventory_hostname) }}"
   delegate_to: localhost
   register: seen
+
+- name: Take the whole inventory, which may take longer
+  postmaster.tls.endpoint_info:
+    hosts: [192.0.2.1]
+    depth: full
+    host_timeout: 300
+  delegate_to: localhost
 
 - name: Look at one port from a vantage host, by address, asking for one name
   postmaster.tls.endpoint_info:
@@ -264,6 +278,41 @@ endpoints:
       type: list
       elements: dict
       sample: []
+    inventory:
+      description:
+        - What else the port has, with O(depth=full); C(null) otherwise.
+        - C(listings) has the suites and groups of each version that is accepted, in the order in which they were chosen
+          where the server is offered all of them, and whose C(order) of suites wins. C(signatures) are those that were
+          used, up to TLS 1.2. C(complete) is V(false) where a question went unanswered.
+        - C(chains) has each chain that was seen, for the suites of one key type, without a name in SNI (C(no_name)) and
+          with one that nobody has (C(unknown_name)).
+        - What TLS 1.3 hides, or no suite shows, is C(null).
+      type: dict
+      sample:
+        ssl2: false
+        listings:
+          - version: 772
+            suites: [4866, 4867, 4865]
+            order: client
+            groups: [4588, 29, 23]
+            dh_bits: []
+            signatures: []
+            complete: true
+        chains:
+          - asked_by: no_name
+            certificates: [MIIDDTCCAfWgAwIBAgIUQvDm]
+        secure_renegotiation: true
+        extended_master_secret: true
+        encrypt_then_mac: null
+        compression: false
+        heartbeat: false
+        ocsp_staple: false
+        client_certificate: false
+        session_tickets: true
+        ticket_seconds: 7200
+        resumption: false
+        fallback_scsv: true
+        unknown_name: true
     connections:
       description: How many connections were made to this port.
       type: int
@@ -278,6 +327,7 @@ from ..module_utils.model import Endpoint, from_plain, to_plain
 from ..module_utils.probe import default_endpoints, probe
 from ..module_utils.transport import Limits
 
+PER_PORT = 2
 ENDPOINT = {
     "host": {"type": "str", "required": True},
     "port": {"type": "int", "required": True},
@@ -288,11 +338,12 @@ ARGUMENTS: dict[str, Any] = {
     "hosts": {"type": "list", "elements": "str"},
     "endpoints": {"type": "list", "elements": "dict", "options": ENDPOINT},
     "server_name": {"type": "str"},
+    "depth": {"type": "str", "default": "judge", "choices": ["judge", "full"]},
     "timeout": {"type": "float", "default": 10.0},
     "connect_timeout": {"type": "float", "default": 5.0},
     "host_timeout": {"type": "float", "default": 60.0},
     "max_bytes": {"type": "int", "default": 262144},
-    "max_connections": {"type": "int", "default": 2},
+    "max_connections": {"type": "int", "default": 8},
     "max_parallel": {"type": "int", "default": 64},
 }
 
@@ -305,7 +356,7 @@ def limits(params: dict[str, Any]) -> Limits:
         host=params["host_timeout"],
         received=params["max_bytes"],
         per_address=params["max_connections"],
-        per_port=params["max_connections"],
+        per_port=min(PER_PORT, params["max_connections"]),
         parallel=params["max_parallel"],
     )
     for name in (
@@ -343,7 +394,8 @@ def main() -> None:
     )
     params = module.params
     try:
-        seen = probe(endpoints(params), limits(params), params["server_name"])
+        full = params["depth"] == "full"
+        seen = probe(endpoints(params), limits(params), params["server_name"], full)
     except ValueError as error:
         module.fail_json(msg=f"endpoint_info: {error}.")
     module.exit_json(changed=False, endpoints=to_plain(seen))

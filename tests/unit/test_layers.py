@@ -36,7 +36,8 @@ INSIDE_MODULE_UTILS = {
     "talk": FLOOR | {"transport", "wire"},
     "hellos": FLOOR | {"talk", "transport", "wire"},
     "injection": FLOOR | {"talk", "transport", "wire"},
-    "probe": FLOOR | {"hellos", "injection", "talk", "transport", "wire"},
+    "inventory": FLOOR | {"hellos", "local_tls", "talk", "transport", "wire"},
+    "probe": FLOOR | {"hellos", "injection", "inventory", "talk", "transport", "wire"},
 }
 """A part of module_utils and the other parts it may import.
 

@@ -18,10 +18,14 @@ from .records import HANDSHAKE, record
 CLIENT_HELLO = 1
 EMPTY_RENEGOTIATION_INFO_SCSV = 0x00FF
 
+FALLBACK_SCSV = 0x5600
+
 SERVER_NAME = 0
+STATUS_REQUEST = 5
 SUPPORTED_GROUPS = 10
 EC_POINT_FORMATS = 11
 SIGNATURE_ALGORITHMS = 13
+HEARTBEAT = 15
 APPLICATION_LAYER_PROTOCOL_NEGOTIATION = 16
 ENCRYPT_THEN_MAC = 22
 EXTENDED_MASTER_SECRET = 23
@@ -44,7 +48,7 @@ class ClientHello:
     1.1.1 and GnuTLS 3.6.3). ``groups``, ``signatures``, ``versions`` and ``flags`` (extensions that
     say what they say by being there) are left out where they are empty; an SSL 3.0 hello has no
     extension at all. ``compressions`` is as on the wire (0: none, 1: DEFLATE). ``alpn`` are
-    protocols to offer by name (RFC 7301).
+    protocols to offer by name (RFC 7301), ``extras`` further extensions with their content.
     """
 
     version: int
@@ -55,6 +59,7 @@ class ClientHello:
     flags: tuple[int, ...] = ()
     compressions: tuple[int, ...] = (0,)
     alpn: tuple[bytes, ...] = ()
+    extras: tuple[tuple[int, bytes], ...] = ()
 
     def encode(self, random: bytes, server_name: Optional[str] = None) -> bytes:
         """The record(s) to send.
@@ -95,6 +100,7 @@ class ClientHello:
             kind = APPLICATION_LAYER_PROTOCOL_NEGOTIATION
             found.append(_extension(kind, _vector(2, names)))
         found += [_extension(flag, b"") for flag in self.flags]
+        found += [_extension(kind, content) for kind, content in self.extras]
         if self.versions:
             found.append(_extension(SUPPORTED_VERSIONS, _numbers(1, 2, self.versions)))
         if self.version == TLS13:

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Optional
 
-from ansible_collections.postmaster.tls.plugins.module_utils.local_tls import Session
+from ansible_collections.postmaster.tls.plugins.module_utils.local_tls import Session, Ticket
 from ansible_collections.postmaster.tls.plugins.module_utils.model import Failure, Handshake
 from ansible_collections.postmaster.tls.plugins.module_utils.transport import Broken
 
@@ -65,8 +65,15 @@ class ReplayStream:
         piece, self._waiting = self._waiting[: self._piece], self._waiting[self._piece :]
         return piece
 
+    def ticket(self) -> Optional[Ticket]:
+        return None
+
     async def start_tls(
-        self, server_name: Optional[str], early: bytes = b"", alpn: str = ""
+        self,
+        server_name: Optional[str],
+        early: bytes = b"",
+        alpn: str = "",
+        ticket: Optional[Ticket] = None,
     ) -> Session:
         if self._lines and self._lines[0].startswith("BREAK"):
             raise Broken(Failure(self.stage, self._lines[0].partition(" ")[2]))

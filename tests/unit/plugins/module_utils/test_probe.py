@@ -334,7 +334,7 @@ def test_refused_and_broken_are_told_apart() -> None:
 
 
 def test_the_time_for_a_host_is_shared_by_its_ports() -> None:
-    limits = Limits(total=2.0, host=0.5)
+    limits = Limits(total=2.0, host=0.5, per_address=2)
     with evil(silent) as one, evil(silent) as two, evil(silent) as three:
         ports = [server.port for server in (one, two, three)]
         asked = [Endpoint("127.0.0.1", port, Service.IMAP, STARTTLS) for port in ports]
