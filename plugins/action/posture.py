@@ -39,6 +39,7 @@ class ActionModule(ActionBase):
                 "names": {"type": "list", "elements": "str", "default": []},
                 "waivers": {"type": "list", "elements": "raw", "default": []},
                 "observations": {"type": "list", "elements": "dict"},
+                "depth": {"type": "str", "default": "judge", "choices": ["judge", "full"]},
                 "timeout": {"type": "float", "default": 10.0},
             }
         )
@@ -48,7 +49,12 @@ class ActionModule(ActionBase):
             found = observe.servers(answer)
             ports = targets.endpoints(args["addresses"], found)
             seen = (
-                probe(ports, Limits(total=args["timeout"]), _sni(args["names"]))
+                probe(
+                    ports,
+                    Limits(total=args["timeout"]),
+                    _sni(args["names"]),
+                    args["depth"] == "full",
+                )
                 if args["observations"] is None
                 else observe.observations(args["observations"])
             )

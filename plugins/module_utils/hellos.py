@@ -12,8 +12,9 @@ at all refuses nothing either: TLS is broken there.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Optional
 
 from .model import Failure, Offer, TlsMode
 from .talk import Target, begin_tls
@@ -43,23 +44,31 @@ class Hellos:
     chain: tuple[bytes, ...]
 
 
-async def ask_hellos(target: Target, network: Network, shook_hands: bool) -> Hellos:
+async def ask_hellos(
+    target: Target, network: Network, shook_hands: bool, leave_out: Collection[str] = ()
+) -> Hellos:
     """All hellos; only the first where it shows that nobody here speaks TLS.
 
-    ``shook_hands``: the local TLS library completed a handshake on this port.
+    ``shook_hands``: the local TLS library completed a handshake on this port. ``leave_out`` names
+    hellos (not the first) that are not needed.
     """
     canary, chain = await _ask(target, network, FIRST[0], HELLOS[FIRST[0]])
     if not (shook_hands or _worth_asking_on(canary)):
         return Hellos((canary,), chain)
-    offers = (canary, *await _several(target, network, FIRST[1:]))
-    alive = shook_hands or _any(offers)
-    offers = await _settled(target, network, offers, alive)
-    asked = {offer.name: offer for offer in offers}
-    derived = [each for name in COVERS for each in concluded(asked[name])]
-    left = [n for name, covered in COVERS.items() if not concluded(asked[name]) for n in covered]
-    more = await _several(target, network, left)
+    (canary,) = await _settled(target, network, (canary,), shook_hands)
+    derived = [*concluded(canary)]
+    known = {*leave_out, *(offer.name for offer in derived)}
+    others = await _several(target, network, [name for name in FIRST[1:] if name not in known])
+    alive = shook_hands or _any((canary, *others))
+    left = (canary, *others) if not shook_hands else others
+    settled = await _settled(target, network, left, alive)
+    asked = {offer.name: offer for offer in (canary, *settled)}
+    combined = [asked[name] for name in COVERS if name in asked]
+    derived += [each for offer in combined for each in concluded(offer)]
+    parts = [n for offer in combined if not concluded(offer) for n in COVERS[offer.name]]
+    more = await _several(target, network, parts)
     more = await _settled(target, network, more, alive or _any(more))
-    found = {offer.name: offer for offer in (*offers, *derived, *more)}
+    found = {offer.name: offer for offer in (*asked.values(), *derived, *more)}
     return Hellos(tuple(found[name] for name in HELLOS if name in found), chain)
 
 
@@ -100,6 +109,20 @@ async def _ask(
     target: Target, network: Network, name: str, hello: ClientHello
 ) -> tuple[Offer, tuple[bytes, ...]]:
     """What one hello got, and the chain that came with it."""
+    answer = await ask(target, network, hello)
+    return outcome(name, answer.reply, answer.failure), answer.reply.chain
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The flight that a hello got, and what cut it short."""
+
+    reply: Reply
+    failure: Optional[Failure]
+
+
+async def ask(target: Target, network: Network, hello: ClientHello) -> Answer:
+    """Sends a hello on a connection of its own."""
     reply, failure = Reply(), None
     try:
         async with network.connect(target.endpoint.host, target.endpoint.port) as stream:
@@ -110,7 +133,7 @@ async def _ask(
             await _read_flight(stream, early, reply)
     except Broken as broken:
         failure = broken.failure
-    return outcome(name, reply, failure), reply.chain
+    return Answer(reply, failure)
 
 
 async def _read_flight(stream: Stream, early: bytes, reply: Reply) -> None:

@@ -29,7 +29,7 @@ _VERSIONS = {"SSLv3": 0x0300, "TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0
 
 # How OpenSSL calls an alert that it received, and what it says of bytes that are no TLS record
 # (ssl/sslerr.h and ssl/record of OpenSSL 1.1.1 to 3.5).
-_ALERT = re.compile("ALERT_([A-Z_]+)")
+_ALERT = re.compile("(?:ALERT|TLSV1|TLSV13)_(?!ALERT_)([A-Z_]+)")
 _CAUSES = {
     "WRONG_VERSION_NUMBER": "not_tls",
     "HTTP_REQUEST": "not_tls",
@@ -50,6 +50,19 @@ class Session:
 
     handshake: Handshake
     chain: tuple[bytes, ...]
+    resumed: bool = False
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What a session can be resumed with; ``seconds`` is the lifetime hint, 0 for none.
+
+    ``stateless``: the server gave a session ticket (RFC 5077), not only a number.
+    """
+
+    session: ssl.SSLSession
+    seconds: int
+    stateless: bool
 
 
 class TlsFailed(Exception):
@@ -63,12 +76,21 @@ class TlsFailed(Exception):
 
 
 class LocalTls:
-    """A client. ``incoming`` takes what the peer sent, ``outgoing`` gives what to send it."""
+    """A client. ``incoming`` takes what the peer sent, ``outgoing`` gives what to send it.
 
-    def __init__(self, server_name: Optional[str]) -> None:
+    ``alpn`` is the one protocol to offer (RFC 7301), none where it is empty.
+    """
+
+    def __init__(
+        self, server_name: Optional[str], alpn: str = "", ticket: Optional[Ticket] = None
+    ) -> None:
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._object = _context().wrap_bio(
-            self.incoming, self.outgoing, server_hostname=server_name
+        self._alpn = alpn
+        self._object = _context(alpn).wrap_bio(
+            self.incoming,
+            self.outgoing,
+            server_hostname=server_name,
+            session=ticket.session if ticket else None,
         )
 
     def handshake(self) -> bool:
@@ -97,9 +119,19 @@ class LocalTls:
     def session(self) -> Session:
         """What was negotiated."""
         name, _protocol, _bits = self._object.cipher() or ("", "", 0)
-        suite = next((c["id"] & 0xFFFF for c in _context().get_ciphers() if c["name"] == name), 0)
+        known = _context(self._alpn).get_ciphers()
+        suite = next((c["id"] & 0xFFFF for c in known if c["name"] == name), 0)
         version = _VERSIONS.get(self._object.version() or "", 0x0304)
-        return Session(Handshake(version, suite), self._chain())
+        chosen = clean(self._object.selected_alpn_protocol() or "", 32) if self._alpn else None
+        resumed = bool(self._object.session_reused)
+        return Session(Handshake(version, suite, chosen), self._chain(), resumed)
+
+    def ticket(self) -> Optional[Ticket]:
+        """What to resume with; in TLS 1.3 it comes with the first data."""
+        session = self._object.session
+        if session is None:
+            return None
+        return Ticket(session, session.ticket_lifetime_hint, session.has_ticket)
 
     def _chain(self) -> tuple[bytes, ...]:
         public = getattr(self._object, "get_unverified_chain", None)  # Python 3.13
@@ -112,8 +144,8 @@ class LocalTls:
         return (leaf,) if leaf else ()
 
 
-@functools.lru_cache(maxsize=1)
-def _context() -> ssl.SSLContext:
+@functools.lru_cache(maxsize=8)
+def _context(alpn: str) -> ssl.SSLContext:
     """A client that speaks to weak servers too, in order to see them; it verifies nothing."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -121,6 +153,8 @@ def _context() -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     context.options |= _OP_LEGACY_SERVER_CONNECT
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    if alpn:
+        context.set_alpn_protocols([alpn])
     return context
 
 

@@ -230,7 +230,7 @@ class Endpoint:
 class Failure:
     """Why something could not be seen: the stage reached and the cause.
 
-    Stages: connect, greeting, capability, starttls, handshake, hello, login.
+    Stages: connect, greeting, capability, starttls, handshake, hello, login, injection.
     Causes: refused, unreachable, timeout, reset, closed, alert, not_tls, too_much, unexpected.
     ``alert`` is the TLS alert number (RFC 8446 section 6) where the cause is ``alert``.
     """
@@ -265,10 +265,71 @@ class Offer:
 
 @dataclass(frozen=True)
 class Handshake:
-    """A handshake completed by the local TLS library with its defaults."""
+    """A handshake completed by the local TLS library with its defaults.
+
+    ``alpn`` is the protocol that the server chose from the registered name of its own (RFC 7301),
+    ``""`` where it did not take notice of the offer, ``None`` where none was made.
+    """
 
     version: int
     suite: int
+    alpn: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All suites and groups that one version accepts, as far as it could be seen.
+
+    ``order`` is ``server`` or ``client``: whose order of suites wins; ``None`` for less than two
+    suites. ``groups`` stand in the order in which they were chosen. ``signatures`` are those that
+    the server used, up to TLS 1.2. ``complete`` is False where a question went unanswered.
+    """
+
+    version: int
+    suites: tuple[int, ...] = ()
+    order: Optional[str] = None
+    groups: tuple[int, ...] = ()
+    dh_bits: tuple[int, ...] = ()
+    signatures: tuple[int, ...] = ()
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A served chain, as base64 DER, leaf first, and how it is asked for.
+
+    ``asked_by``: ``suites`` (those of one key type), ``no_name`` or ``unknown_name`` (in SNI).
+    """
+
+    asked_by: str
+    certificates: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What a port has beyond what a profile needs to decide: depth ``full``.
+
+    All that is ``None`` was not observed: TLS 1.3 hides most, and a suite with CBC is needed to
+    see ``encrypt_then_mac``. ``fallback_scsv``: a fallback is refused (RFC 7507).
+    ``ticket_seconds`` is the lifetime hint of a session ticket. ``unknown_name``: a name in SNI
+    that nobody has is served.
+    """
+
+    ssl2: Optional[bool] = None
+    listings: tuple[Listing, ...] = ()
+    chains: tuple[Chain, ...] = ()
+    secure_renegotiation: Optional[bool] = None
+    extended_master_secret: Optional[bool] = None
+    encrypt_then_mac: Optional[bool] = None
+    compression: Optional[bool] = None
+    heartbeat: Optional[bool] = None
+    ocsp_staple: Optional[bool] = None
+    client_certificate: Optional[bool] = None
+    session_tickets: Optional[bool] = None
+    ticket_seconds: Optional[int] = None
+    resumption: Optional[bool] = None
+    fallback_scsv: Optional[bool] = None
+    unknown_name: Optional[bool] = None
 
 
 @dataclass(frozen=True)
@@ -290,7 +351,10 @@ class EndpointObservation:
 
     ``open``: a TCP connection was made. ``capabilities`` are those before TLS (``None`` on an
     implicit TLS port), ``capabilities_tls`` those inside TLS; ``mechanisms`` the SASL mechanisms
-    likewise. ``chain`` is the served chain as base64 DER, leaf first.
+    likewise. ``starttls_inside`` says whether STARTTLS is listed inside TLS,
+    ``starttls_accepted_inside`` whether it is carried out there. ``injected``: a command that was
+    sent in clear behind STARTTLS was answered inside TLS. ``chain`` is the served chain as base64
+    DER, leaf first.
     """
 
     endpoint: Endpoint
@@ -302,6 +366,8 @@ class EndpointObservation:
     mechanisms_tls: Optional[tuple[str, ...]] = None
     starttls: Optional[bool] = None
     starttls_inside: Optional[bool] = None
+    starttls_accepted_inside: Optional[bool] = None
+    injected: Optional[bool] = None
     preauth: Optional[bool] = None
     attempts: tuple[LoginAttempt, ...] = ()
     handshake: Optional[Handshake] = None
@@ -309,6 +375,7 @@ class EndpointObservation:
     chain: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
     connections: int = 0
+    inventory: Optional[Inventory] = None
 
     def offer(self, name: str) -> Optional[Offer]:
         """The offer of that name, if it was made."""

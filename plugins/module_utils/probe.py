@@ -4,9 +4,10 @@
 """Looks at mail ports from outside, without an account: what is offered, and what is refused.
 
 Per open port one conversation (greeting, capabilities, inert login attempts, TLS, capabilities
-again) and then the hellos of hellos.py: four on a port that is hard already, so five connections.
-A closed port costs one. This file knows the order of questions; the protocols are in wire/,
-sockets and limits in transport.py, and what is good or bad is not known here at all.
+again, STARTTLS again), one that slips a command in behind STARTTLS (injection.py), and the hellos
+of hellos.py: five on a port that is hard already, so seven connections. A closed port costs one.
+This file knows the order of questions; the protocols are in wire/, sockets and limits in
+transport.py, and what is good or bad is not known here at all.
 
 No real user's name and no password is ever sent: a SASL exchange is begun and left, USER and LOGIN
 get a random name, LOGIN only where the server advertises that it will not look at it, and PASS
@@ -23,6 +24,8 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from .hellos import ask_hellos
+from .injection import slip_in
+from .inventory import LEFT_OUT, take_inventory
 from .model import Endpoint, EndpointObservation, Failure, LoginAttempt, Service, TlsMode
 from .talk import Talk, Target, dialogue
 from .transport import (
@@ -37,10 +40,12 @@ from .transport import (
     side_by_side,
 )
 from .wire.dialogue import Answer, Capabilities, Challenge
+from .wire.records import NO_APPLICATION_PROTOCOL
 
 DEFAULT_LIMITS = Limits()
-CONVERSATIONS = 3
-"""The most connections one port's conversation may take, where login attempts end the first."""
+CONVERSATIONS = 4
+"""The most connections one port's conversation may take, where login attempts end two of them and
+the name in ALPN a third."""
 NOBODY = "postmaster-tls-probe-"
 """How the name of nobody begins; a random number follows."""
 
@@ -65,8 +70,11 @@ def probe(
     endpoints: Sequence[Endpoint],
     limits: Limits = DEFAULT_LIMITS,
     server_name: Optional[str] = None,
+    full: bool = False,
 ) -> tuple[EndpointObservation, ...]:
     """Looks at all endpoints, in parallel within the limits.
+
+    ``full``: takes the whole inventory too, not only what is needed to judge.
 
     A host that is a name is resolved once, and gives one observation for each of its addresses,
     with the address as ``host``; the name is sent in TLS (SNI) unless ``server_name`` is given.
@@ -77,7 +85,7 @@ def probe(
         raise ValueError(f"server_name {server_name!r} is no host name; write it in ASCII")
     addresses = resolve([endpoint.host for endpoint in endpoints])
     targets = [t for e in endpoints for t in _targets(e, addresses[e.host], server_name)]
-    return run(_probe(targets, limits))
+    return run(_probe([replace(target, full=full) for target in targets], limits))
 
 
 def handshakes(
@@ -126,10 +134,32 @@ async def observe(target: Target, network: Network) -> EndpointObservation:
         return notes.seen
     await _converse(target, network, notes)
     if not target.quick and _tls_to_ask(notes.seen):
-        hellos = await ask_hellos(target, network, notes.seen.handshake is not None)
-        notes.see(offers=hellos.offers, chain=_base64(hellos.chain) or notes.seen.chain)
+        await side_by_side([_inject(target, network, notes), _hellos(target, network, notes)])
     notes.see(connections=network.connections(*place))
     return notes.seen
+
+
+async def _hellos(target: Target, network: Network, notes: _Notes) -> None:
+    shook = notes.seen.handshake
+    # A server that leaves the name of its own protocol unanswered does not look at ALPN at all.
+    leave_out = ("alpn",) if shook and shook.alpn == "" else ()
+    if target.full:
+        leave_out = (*leave_out, *LEFT_OUT)
+    hellos = await ask_hellos(target, network, shook is not None, leave_out)
+    notes.see(offers=hellos.offers, chain=_base64(hellos.chain) or notes.seen.chain)
+    if target.full and any(offer.accepted for offer in hellos.offers):
+        found = await take_inventory(target, network, hellos.offers)
+        notes.see(offers=(*hellos.offers, *found.offers), inventory=found.inventory)
+
+
+async def _inject(target: Target, network: Network, notes: _Notes) -> None:
+    """Only where capabilities are told inside TLS: their answer is what tells."""
+    if target.endpoint.tls_mode is TlsMode.IMPLICIT or not notes.seen.capabilities_tls:
+        return
+    injection = await slip_in(target, network)
+    notes.see(injected=injection.answered)
+    if injection.failure is not None:
+        notes.fail(injection.failure)
 
 
 def _tls_to_ask(seen: EndpointObservation) -> bool:
@@ -146,15 +176,19 @@ class _Left(Broken):
 
 async def _converse(target: Target, network: Network, notes: _Notes) -> None:
     """One conversation; another one where it ended because of a login attempt."""
+    alpn = "" if target.quick else dialogue(target).alpn
     for _turn in range(CONVERSATIONS):
         before = len(notes.seen.attempts)
         try:
-            await _conversation(target, network, notes)
+            await _conversation(target, network, notes, alpn)
             return
         except _Left:
             continue
         except Broken as broken:
             failure = broken.failure
+        if alpn and failure.alert == NO_APPLICATION_PROTOCOL:
+            alpn = ""
+            continue
         ended_by_attempt = failure.stage in ("login", "starttls") and (
             len(notes.seen.attempts) > before
         )
@@ -166,19 +200,19 @@ async def _converse(target: Target, network: Network, notes: _Notes) -> None:
             return
 
 
-async def _conversation(target: Target, network: Network, notes: _Notes) -> None:
+async def _conversation(target: Target, network: Network, notes: _Notes, alpn: str) -> None:
     endpoint = target.endpoint
     async with network.connect(endpoint.host, endpoint.port) as stream:
         notes.see(open=True)
         if endpoint.tls_mode is TlsMode.IMPLICIT:
-            await _secure(target, stream, notes)
+            await _secure(target, stream, notes, alpn)
             talk = Talk(stream, dialogue(target))
             notes.see(greeting=(await talk.greeting()).text)
         else:
             talk = Talk(stream, dialogue(target))
             if not await _cleartext(target, talk, notes):
                 return
-            await _secure(target, stream, notes, talk.dialogue.trailing())
+            await _secure(target, stream, notes, alpn, talk.dialogue.trailing())
             talk = Talk(stream, dialogue(target, greeted=True))
         inside = await talk.capabilities()
         notes.see(
@@ -186,7 +220,21 @@ async def _conversation(target: Target, network: Network, notes: _Notes) -> None
             mechanisms_tls=inside.mechanisms,
             starttls_inside=inside.starttls,
         )
-        await stream.send(talk.dialogue.logout())
+        if not target.quick:
+            notes.see(starttls_accepted_inside=await _taken_again(talk))
+        if not notes.seen.starttls_accepted_inside:
+            await stream.send(talk.dialogue.logout())
+
+
+async def _taken_again(talk: Talk) -> Optional[bool]:
+    """Whether STARTTLS is carried out inside TLS; who hangs up on it does not carry it out."""
+    try:
+        answer = await talk.ask("starttls", talk.dialogue.starttls())
+        while isinstance(answer, Answer) and answer.capabilities is not None:
+            answer = await talk.answer()  # to the question before: ManageSieve lists them twice
+    except Broken as broken:
+        return False if broken.failure.cause in ("closed", "reset") else None
+    return isinstance(answer, Answer) and answer.ok
 
 
 async def _cleartext(target: Target, talk: Talk, notes: _Notes) -> bool:
@@ -227,13 +275,15 @@ async def _attempt_logins(target: Target, talk: Talk, notes: _Notes, before: Cap
             return
 
 
-async def _secure(target: Target, stream: Stream, notes: _Notes, early: bytes = b"") -> None:
+async def _secure(
+    target: Target, stream: Stream, notes: _Notes, alpn: str, early: bytes = b""
+) -> None:
     """The handshake of the local TLS library. Raises Broken."""
     if early:
         detail = f"{len(early)} bytes in clear between the answer and TLS"
         notes.fail(Failure("starttls", "unexpected", detail))
     stream.stage = "handshake"
-    session = await stream.start_tls(target.server_name, early)
+    session = await stream.start_tls(target.server_name, early, alpn)
     notes.see(handshake=session.handshake, chain=_base64(session.chain))
 
 

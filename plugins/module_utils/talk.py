@@ -29,7 +29,8 @@ DIALOGUES: dict[Service, type[Dialogue]] = {
 class Target:
     """One address and port, the name to send in TLS, and a name that nobody has.
 
-    ``quick``: only one conversation, without login attempts and hellos.
+    ``quick``: only one conversation, without login attempts and hellos. ``full``: all that can be
+    seen, not only what is needed to judge.
     """
 
     endpoint: Endpoint
@@ -37,6 +38,7 @@ class Target:
     nobody: str
     resolved: bool = True
     quick: bool = False
+    full: bool = False
 
 
 class Talk:
@@ -60,7 +62,11 @@ class Talk:
         """The answer to a command; raises Broken where the server says good-bye instead."""
         self.stream.stage = stage
         await self.stream.send(command)
-        event = await self._hear()
+        return await self.answer()
+
+    async def answer(self) -> Union[Answer, Challenge]:
+        """The next answer; raises Broken where the server says good-bye instead."""
+        stage, event = self.stream.stage, await self._hear()
         if isinstance(event, Greeting):
             raise Broken(Failure(stage, "unexpected", event.text))
         if isinstance(event, Answer) and event.status == "BYE":

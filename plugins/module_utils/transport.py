@@ -26,7 +26,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional, Protocol, TypeVar
 
-from .local_tls import CHUNK, LocalTls, Session, TlsFailed
+from .local_tls import CHUNK, LocalTls, Session, Ticket, TlsFailed
 from .model import Failure
 from .text import clean
 
@@ -49,7 +49,7 @@ class Limits:
     total: float = 10.0
     host: float = 60.0
     received: int = 256 * 1024
-    per_address: int = 2
+    per_address: int = 8
     per_port: int = 2
     parallel: int = 64
 
@@ -73,8 +73,17 @@ class Stream(Protocol):
     async def receive(self) -> bytes:
         """What has come, at least a byte; b"" where the peer ended cleanly. Raises Broken."""
 
-    async def start_tls(self, server_name: Optional[str], early: bytes = b"") -> Session:
+    async def start_tls(
+        self,
+        server_name: Optional[str],
+        early: bytes = b"",
+        alpn: str = "",
+        ticket: Optional[Ticket] = None,
+    ) -> Session:
         """Completes a handshake; ``early`` was received already. Raises Broken."""
+
+    def ticket(self) -> Optional[Ticket]:
+        """What a session on this stream can be resumed with."""
 
 
 class Network(Protocol):
@@ -185,9 +194,19 @@ class SocketStream:
                 return b""
             self._tls.incoming.write(raw)
 
-    async def start_tls(self, server_name: Optional[str], early: bytes = b"") -> Session:
+    def ticket(self) -> Optional[Ticket]:
+        """What a session on this stream can be resumed with."""
+        return self._tls.ticket() if self._tls is not None else None
+
+    async def start_tls(
+        self,
+        server_name: Optional[str],
+        early: bytes = b"",
+        alpn: str = "",
+        ticket: Optional[Ticket] = None,
+    ) -> Session:
         """Completes a handshake by the local TLS library, trusting everything."""
-        tls = LocalTls(server_name)
+        tls = LocalTls(server_name, alpn, ticket)
         tls.incoming.write(early)
         try:
             while not tls.handshake():

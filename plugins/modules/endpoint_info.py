@@ -15,17 +15,17 @@ author:
 description:
   - Sees what anyone on the network can see of a mail server's ports, without an account. Per open port these are
     the greeting, the capabilities before and after TLS, whether a login without TLS is refused,
-    whether STARTTLS works, which protocol versions and families of cipher suites are accepted, the suite, group
+    whether STARTTLS works and forgets what was sent before it, which protocol versions and families of cipher suites are accepted, the suite, group
     and certificate chain that are served.
   - Runs where it is told to. Run it on the controller (C(delegate_to=localhost)) or on a vantage host, not on the mail
     server itself, because Dovecot treats a client with the server's own address as secured and answers it differently.
-  - Never sends the name of a real user, and never a password. A SASL exchange is begun and left, USER and LOGIN are sent with
+  - Commands sent are inert. Never sends the name of a real user, and never a password. A SASL exchange is begun and left, USER and LOGIN are sent with
     a random name that starts with C(postmaster-tls-probe-), and LOGIN only where the server advertises that it refuses it.
   - A port that is closed, silent, hostile or broken is an observation and fails nothing.
 notes:
-  - An open port that is hard already takes 5 connections (7 on Dovecot 2.3, which refuses a hello by closing the connection,
-    so that it has to be asked again), a weak one about 15, a closed one 1. The server's log has about one line for each, and
-    Courier's two.
+  - With C(depth=judge), an open port that is hard already takes 7 connections (8 on Dovecot 2.3, which refuses a hello by closing the connection,
+    so that it has to be asked again; one less with implicit TLS), a weak one about 16, a closed one 1. The server's log has
+    about one line for each, and Courier's two.
   - Fail2ban may ban the machine that this runs on. With its own filter C(dovecot) (1.0 and 1.1 read alike) a run leaves 3 lines
     that count on a Dovecot 2.3 that refuses logins without TLS, one for each of the ports 143, 110 and 4190
     (C(auth failed, 2 attempts)), so that two runs in ten minutes pass the usual limit of 5. With C(mode=aggressive) nearly every
@@ -70,6 +70,13 @@ options:
       - The host name to send in the TLS handshake (SNI), in ASCII.
       - By default the name by which a host was given, and none for an address.
     type: str
+  depth:
+    description:
+      - How much is asked. V(judge) asks what a profile needs to decide. V(full) takes an inventory of all suites, groups
+        and properties; that needs about one connection for each suite of each version.
+    type: str
+    choices: [judge, full]
+    default: judge
   timeout:
     description: Seconds that one connection may take, from its beginning to its end.
     type: float
@@ -88,10 +95,10 @@ options:
     default: 262144
   max_connections:
     description:
-      - Connections to one address at the same time.
+      - Connections to one address at the same time; two of them at most to one port.
       - Courier accepts four per address on its POP3 ports by default, those of others behind the same address included.
     type: int
-    default: 2
+    default: 8
   max_parallel:
     description: Connections to all addresses at the same time.
     type: int
@@ -123,6 +130,13 @@ EXAMPLES = r"""
       - "{{ ansible_host | default(inventory_hostname) }}"
   delegate_to: localhost
   register: seen
+
+- name: Take the whole inventory, which may take longer
+  postmaster.tls.endpoint_info:
+    hosts: [192.0.2.1]
+    depth: full
+    host_timeout: 300
+  delegate_to: localhost
 
 - name: Look at one port from a vantage host, by address, asking for one name
   postmaster.tls.endpoint_info:
@@ -186,6 +200,16 @@ endpoints:
       description: Whether the command that begins TLS is still listed inside TLS.
       type: bool
       sample: false
+    starttls_accepted_inside:
+      description: Whether the server carries that command out when it is sent inside TLS.
+      type: bool
+      sample: false
+    injected:
+      description:
+        - Whether a command that was sent in clear behind the one that begins TLS was answered inside TLS (command injection).
+          V(false) also where the server ends the connection instead; C(null) on a port with implicit TLS.
+      type: bool
+      sample: false
     preauth:
       description: Whether the server takes the client for logged in from the start.
       type: bool
@@ -200,9 +224,12 @@ endpoints:
           refused: true
           answer: "NO [PRIVACYREQUIRED] Plaintext authentication disallowed on non-secure (SSL/TLS) connections."
     handshake:
-      description: Version and suite agreed with the TLS library of the machine that looked.
+      description:
+        - Version and suite agreed with the TLS library of the machine that looked.
+        - C(alpn) is the protocol that the server chose when it was offered the name of its own, empty where it did not
+          take notice of the offer.
       type: dict
-      sample: {version: 772, suite: 4866}
+      sample: {version: 772, suite: 4866, alpn: imap}
     offers:
       description:
         - What raw hellos got, by name. C(tls1.3), C(tls1.2), C(tls1.1), C(tls1.0) and C(ssl3) offer all that the
@@ -211,6 +238,8 @@ endpoints:
           refused outright, its parts are not asked for one by one. They are refused with it, and the C(detail) of their
           C(failure) ends with C((to deprecated)) or C((to forbidden)). An alert that complains of something else than the
           versions and suites on offer concludes nothing.
+        - C(alpn) offers the protocol C(http/1.1) only, which a mail server should turn away. It is not asked where
+          the server took no notice of its own protocol's name in the C(handshake).
         - A hello on which the server drops the connection is sent once more, without finite-field Diffie-Hellman, which some
           servers choose and then have no parameters for. Dropped twice is refused, where the port accepts another hello.
         - C(accepted) is C(null) where the server neither accepted nor refused; C(failure) says why.
@@ -249,10 +278,45 @@ endpoints:
       type: list
       elements: dict
       sample: []
+    inventory:
+      description:
+        - What else the port has, with O(depth=full); C(null) otherwise.
+        - C(listings) has the suites and groups of each version that is accepted, in the order in which they were chosen
+          where the server is offered all of them, and whose C(order) of suites wins. C(signatures) are those that were
+          used, up to TLS 1.2. C(complete) is V(false) where a question went unanswered.
+        - C(chains) has each chain that was seen, for the suites of one key type, without a name in SNI (C(no_name)) and
+          with one that nobody has (C(unknown_name)).
+        - What TLS 1.3 hides, or no suite shows, is C(null).
+      type: dict
+      sample:
+        ssl2: false
+        listings:
+          - version: 772
+            suites: [4866, 4867, 4865]
+            order: client
+            groups: [4588, 29, 23]
+            dh_bits: []
+            signatures: []
+            complete: true
+        chains:
+          - asked_by: no_name
+            certificates: [MIIDDTCCAfWgAwIBAgIUQvDm]
+        secure_renegotiation: true
+        extended_master_secret: true
+        encrypt_then_mac: null
+        compression: false
+        heartbeat: false
+        ocsp_staple: false
+        client_certificate: false
+        session_tickets: true
+        ticket_seconds: 7200
+        resumption: false
+        fallback_scsv: true
+        unknown_name: true
     connections:
       description: How many connections were made to this port.
       type: int
-      sample: 5
+      sample: 7
 """
 
 from typing import Any
@@ -263,6 +327,7 @@ from ..module_utils.model import Endpoint, from_plain, to_plain
 from ..module_utils.probe import default_endpoints, probe
 from ..module_utils.transport import Limits
 
+PER_PORT = 2
 ENDPOINT = {
     "host": {"type": "str", "required": True},
     "port": {"type": "int", "required": True},
@@ -273,11 +338,12 @@ ARGUMENTS: dict[str, Any] = {
     "hosts": {"type": "list", "elements": "str"},
     "endpoints": {"type": "list", "elements": "dict", "options": ENDPOINT},
     "server_name": {"type": "str"},
+    "depth": {"type": "str", "default": "judge", "choices": ["judge", "full"]},
     "timeout": {"type": "float", "default": 10.0},
     "connect_timeout": {"type": "float", "default": 5.0},
     "host_timeout": {"type": "float", "default": 60.0},
     "max_bytes": {"type": "int", "default": 262144},
-    "max_connections": {"type": "int", "default": 2},
+    "max_connections": {"type": "int", "default": 8},
     "max_parallel": {"type": "int", "default": 64},
 }
 
@@ -290,7 +356,7 @@ def limits(params: dict[str, Any]) -> Limits:
         host=params["host_timeout"],
         received=params["max_bytes"],
         per_address=params["max_connections"],
-        per_port=params["max_connections"],
+        per_port=min(PER_PORT, params["max_connections"]),
         parallel=params["max_parallel"],
     )
     for name in (
@@ -328,7 +394,8 @@ def main() -> None:
     )
     params = module.params
     try:
-        seen = probe(endpoints(params), limits(params), params["server_name"])
+        full = params["depth"] == "full"
+        seen = probe(endpoints(params), limits(params), params["server_name"], full)
     except ValueError as error:
         module.fail_json(msg=f"endpoint_info: {error}.")
     module.exit_json(changed=False, endpoints=to_plain(seen))

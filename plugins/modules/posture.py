@@ -48,6 +48,13 @@ options:
         controller looks itself.
     type: list
     elements: dict
+  depth:
+    description:
+      - How much is asked of each port. V(judge) asks what a profile needs to decide, V(full) for the whole
+        inventory, as in P(postmaster.tls.endpoint_info#module). With O(observations) it is not used.
+    type: str
+    choices: [judge, full]
+    default: judge
   timeout:
     description: Seconds that one connection may take.
     type: float

@@ -35,7 +35,9 @@ INSIDE_MODULE_UTILS = {
     "transport": FLOOR | {"local_tls"},
     "talk": FLOOR | {"transport", "wire"},
     "hellos": FLOOR | {"talk", "transport", "wire"},
-    "probe": FLOOR | {"hellos", "talk", "transport", "wire"},
+    "injection": FLOOR | {"talk", "transport", "wire"},
+    "inventory": FLOOR | {"hellos", "local_tls", "talk", "transport", "wire"},
+    "probe": FLOOR | {"hellos", "injection", "inventory", "talk", "transport", "wire"},
 }
 """A part of module_utils and the other parts it may import.
 

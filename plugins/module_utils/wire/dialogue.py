@@ -79,7 +79,12 @@ class Attempt:
 
 
 class Dialogue(Protocol):
-    """One conversation in one of the protocols; ``greeted`` is set for one that goes on in TLS."""
+    """One conversation in one of the protocols; ``greeted`` is set for one that goes on in TLS.
+
+    ``alpn`` is the protocol's name in ALPN (IANA registry "TLS ALPN Protocol IDs").
+    """
+
+    alpn: str
 
     def __init__(self, greeted: bool = False) -> None: ...
 
@@ -97,6 +102,9 @@ class Dialogue(Protocol):
 
     def starttls(self) -> bytes:
         """The command that begins TLS."""
+
+    def inert(self) -> bytes:
+        """A command that changes nothing and is never answered with capabilities."""
 
     def attempts(self, seen: Capabilities, name: str) -> tuple[Attempt, ...]:
         """The inert attempts, given the capabilities, in order; ``name`` is nobody's name.

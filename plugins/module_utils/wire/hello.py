@@ -18,10 +18,15 @@ from .records import HANDSHAKE, record
 CLIENT_HELLO = 1
 EMPTY_RENEGOTIATION_INFO_SCSV = 0x00FF
 
+FALLBACK_SCSV = 0x5600
+
 SERVER_NAME = 0
+STATUS_REQUEST = 5
 SUPPORTED_GROUPS = 10
 EC_POINT_FORMATS = 11
 SIGNATURE_ALGORITHMS = 13
+HEARTBEAT = 15
+APPLICATION_LAYER_PROTOCOL_NEGOTIATION = 16
 ENCRYPT_THEN_MAC = 22
 EXTENDED_MASTER_SECRET = 23
 SESSION_TICKET = 35
@@ -42,7 +47,8 @@ class ClientHello:
     know the extension supported_versions (RFC 8446 section 4.2.1; they are those since OpenSSL
     1.1.1 and GnuTLS 3.6.3). ``groups``, ``signatures``, ``versions`` and ``flags`` (extensions that
     say what they say by being there) are left out where they are empty; an SSL 3.0 hello has no
-    extension at all. ``compressions`` is as on the wire (0: none, 1: DEFLATE).
+    extension at all. ``compressions`` is as on the wire (0: none, 1: DEFLATE). ``alpn`` are
+    protocols to offer by name (RFC 7301), ``extras`` further extensions with their content.
     """
 
     version: int
@@ -52,6 +58,8 @@ class ClientHello:
     signatures: tuple[int, ...] = ()
     flags: tuple[int, ...] = ()
     compressions: tuple[int, ...] = (0,)
+    alpn: tuple[bytes, ...] = ()
+    extras: tuple[tuple[int, bytes], ...] = ()
 
     def encode(self, random: bytes, server_name: Optional[str] = None) -> bytes:
         """The record(s) to send.
@@ -60,7 +68,7 @@ class ClientHello:
         an empty list of key shares, so that the server names its choice of group by
         HelloRetryRequest (RFC 8446 section 4.2.8) and no key pair is needed, ML-KEM or other.
         """
-        suites = self.suites if self.version == TLS13 else self._with_scsv()
+        suites = self.suites if self.versions == (TLS13,) else self._with_scsv()
         session_id = random if self.version == TLS13 else b""  # appendix D.4: middleboxes
         body = (
             _number(min(self.version, TLS12), 2)
@@ -87,7 +95,12 @@ class ClientHello:
             found.append(_extension(EC_POINT_FORMATS, _numbers(1, 1, (0,))))
         if self.signatures:
             found.append(_extension(SIGNATURE_ALGORITHMS, _numbers(2, 2, self.signatures)))
+        if self.alpn:
+            names = b"".join(_vector(1, name) for name in self.alpn)
+            kind = APPLICATION_LAYER_PROTOCOL_NEGOTIATION
+            found.append(_extension(kind, _vector(2, names)))
         found += [_extension(flag, b"") for flag in self.flags]
+        found += [_extension(kind, content) for kind, content in self.extras]
         if self.versions:
             found.append(_extension(SUPPORTED_VERSIONS, _numbers(1, 2, self.versions)))
         if self.version == TLS13:

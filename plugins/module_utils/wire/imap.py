@@ -38,6 +38,8 @@ _LOOKED_AT = frozenset({"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED"
 class Dialogue:
     """An IMAP conversation: see :class:`.dialogue.Dialogue`."""
 
+    alpn = "imap"
+
     def __init__(self, greeted: bool = False) -> None:
         self._lines = LineReader(literals=True)
         self._greeted = greeted
@@ -79,6 +81,10 @@ class Dialogue:
     def logout(self) -> bytes:
         """Says good-bye (section 6.1.3)."""
         return self._command(b"LOGOUT")
+
+    def inert(self) -> bytes:
+        """Does nothing (section 6.1.2)."""
+        return self._command(b"NOOP")
 
     def attempts(self, seen: Capabilities, name: str) -> tuple[Attempt, ...]:
         """LOGIN where the server promises not to look at it; AUTHENTICATE without a message."""

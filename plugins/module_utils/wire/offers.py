@@ -83,7 +83,8 @@ WARNING = 1
 
 # What is offered by name, in the order of asking. Versions offer all that they have; families
 # are offered alone, on TLS 1.2, to be refused. ``deprecated`` (RFC 7568, RFC 8996) combines the
-# old versions, and ``forbidden`` the families. That ``deprecated`` lists its versions matters:
+# old versions, and ``forbidden`` the families. ``alpn`` is a modern client that speaks another
+# protocol. That ``deprecated`` lists its versions matters:
 # where TLS 1.1 is off and 1.2 on, GnuTLS refuses a hello of 1.1, even if it would take 1.0.
 HELLOS: dict[str, ClientHello] = {
     "tls1.2": _hello(TLS12, _CLASSIC),
@@ -103,9 +104,17 @@ HELLOS: dict[str, ClientHello] = {
     "dhe": _hello(TLS12, (*suites.DHE_AEAD, *suites.DHE_CBC)),
     "broken": _hello(TLS12, suites.BROKEN),
     "forbidden": _hello(TLS12, (*_DATED, *suites.BROKEN)),
+    "alpn": ClientHello(
+        version=TLS13,
+        suites=(*suites.TLS13, *_CLASSIC),
+        versions=(TLS13, TLS12, TLS11, TLS10),
+        groups=_GROUPS,
+        signatures=suites.SIGNATURES,
+        alpn=(b"http/1.1",),
+    ),
 }
 
-FIRST = ("tls1.2", "tls1.3", "deprecated", "forbidden")
+FIRST = ("tls1.2", "tls1.3", "deprecated", "forbidden", "alpn")
 """What is asked of every port."""
 
 COVERS: dict[str, tuple[str, ...]] = {
@@ -114,6 +123,8 @@ COVERS: dict[str, tuple[str, ...]] = {
 }
 """Combined hellos, and those that are refused with them: a version or a suite among others is
 offered as much as one alone."""
+WHOLE = {"tls1.2": ("forbidden", *COVERS["forbidden"])}
+"""The same for a hello that is asked for its own sake: it offers all suites of its version."""
 
 _OF_WHAT_IS_OFFERED = frozenset({HANDSHAKE_FAILURE, PROTOCOL_VERSION, INSUFFICIENT_SECURITY})
 """Alerts that refuse versions and suites; others complain of the hello, or of the server's own
@@ -127,9 +138,13 @@ def second(name: str) -> ClientHello:
     a suite and has no parameters for it fails every client that offers one, and serves the others
     (Dovecot 2.3 without ``ssl_dh``; it then drops the connection just as it does to refuse).
     """
-    first = HELLOS[name]
-    rest = tuple(suite for suite in first.suites if suite not in suites.EPHEMERAL_DH)
-    return replace(first, suites=rest) if rest else first
+    return without_fields(HELLOS[name])
+
+
+def without_fields(hello: ClientHello) -> ClientHello:
+    """A hello without finite-field Diffie-Hellman, or itself where it has nothing else."""
+    rest = tuple(suite for suite in hello.suites if suite not in suites.EPHEMERAL_DH)
+    return replace(hello, suites=rest) if rest else hello
 
 
 @dataclass
@@ -168,15 +183,22 @@ class Reply:
         return self.done or self.refusal is not None
 
 
-def outcome(name: str, reply: Reply, failure: Optional[Failure] = None) -> Offer:
+def outcome(
+    name: str,
+    reply: Reply,
+    failure: Optional[Failure] = None,
+    sent: Optional[ClientHello] = None,
+) -> Offer:
     """What the reply to the hello of that name means; ``failure`` is what cut it short.
+
+    ``sent`` is the hello itself where it is none of :data:`HELLOS`.
 
     Accepted is a ServerHello of an offered version with an offered suite. Refused is an alert
     (also after the ServerHello) or a ServerHello of another version up to the highest. Anything
     else (dropped, silent, no TLS, a suite that was not offered, a name that is not served) is
     neither.
     """
-    offered, seen = HELLOS[name], reply.hello
+    offered, seen = sent or HELLOS[name], reply.hello
     refusal = _refusal(reply, failure)
     if seen is None:
         unsaid = refusal is None or refusal.alert in (None, UNRECOGNIZED_NAME)
@@ -236,11 +258,12 @@ def concluded(offer: Offer) -> tuple[Offer, ...]:
     if failure.cause == "alert" and failure.alert not in _OF_WHAT_IS_OFFERED:
         return ()
     said = replace(failure, detail=f"{failure.detail} (to {offer.name})".strip())
-    return tuple(Offer(name, False, failure=said) for name in COVERS[offer.name])
+    covered = {**COVERS, **WHOLE}[offer.name]
+    return tuple(Offer(name, False, failure=said) for name in covered)
 
 
-def closed_as_refusal(offer: Offer, agreed: bool) -> bool:
-    """Whether the end of the connection is the server's answer to the hello.
+def closed_as_refusal(offer: Offer, agreed: bool, sent: Optional[ClientHello] = None) -> bool:
+    """Whether the end of the connection is the server's answer to the hello (``sent``).
 
     GnuTLS refuses with close_notify, Dovecot 2.3 by closing without a word. The first says so
     itself; the second can be meant only for the hello where the server had just ``agreed`` to
@@ -251,7 +274,8 @@ def closed_as_refusal(offer: Offer, agreed: bool) -> bool:
     closed = offer.accepted is None and failure is not None and failure.cause == "closed"
     if not closed or failure is None or failure.stage != "hello":
         return False
-    alone = second(offer.name) == HELLOS[offer.name]
+    first = sent or HELLOS[offer.name]
+    alone = without_fields(first) == first
     return (agreed and alone) or failure.detail == ALERTS[CLOSE_NOTIFY]
 
 
@@ -267,10 +291,11 @@ def settle(offer: Offer, again: Offer) -> Offer:
     To be dropped right after the hello may be an accident (an overloaded server does it too);
     twice, it is a refusal. One that was answered counts.
     """
-    if _dropped(offer) and _dropped(again):
+    if dropped(offer) and dropped(again):
         return replace(again, accepted=False)
     return again
 
 
-def _dropped(offer: Offer) -> bool:
+def dropped(offer: Offer) -> bool:
+    """Whether the server was gone right after the hello, without a word."""
     return unanswered(offer) and offer.failure is not None and offer.failure.stage == "hello"

@@ -34,6 +34,8 @@ _NAME_UNKNOWN = re.compile(r"no such|unknown|not exist|invalid user|mailbox|neve
 class Dialogue:
     """A POP3 conversation: see :class:`.dialogue.Dialogue`."""
 
+    alpn = "pop3"
+
     def __init__(self, greeted: bool = False) -> None:
         self._lines = LineReader(literals=False)
         self._greeted = greeted
@@ -72,6 +74,10 @@ class Dialogue:
     def logout(self) -> bytes:
         """Says good-bye."""
         return b"QUIT\r\n"
+
+    def inert(self) -> bytes:
+        """Does nothing, and that only after a login (RFC 1939 section 5)."""
+        return b"NOOP\r\n"
 
     def attempts(self, seen: Capabilities, name: str) -> tuple[Attempt, ...]:
         """USER, then AUTH without a message. CAPA is no evidence: Courier always lists USER."""

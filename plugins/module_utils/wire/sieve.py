@@ -33,6 +33,8 @@ _STRING = re.compile(rb'\s*(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))', re.S)
 class Dialogue:
     """A ManageSieve conversation: see :class:`.dialogue.Dialogue`."""
 
+    alpn = "managesieve"
+
     def __init__(self, greeted: bool = False) -> None:
         self._lines = LineReader(literals=True)
         self._greeted = greeted
@@ -68,6 +70,10 @@ class Dialogue:
     def logout(self) -> bytes:
         """Says good-bye (section 2.3)."""
         return b"LOGOUT\r\n"
+
+    def inert(self) -> bytes:
+        """Does nothing (section 2.13)."""
+        return b"NOOP\r\n"
 
     def attempts(self, seen: Capabilities, name: str) -> tuple[Attempt, ...]:
         """AUTHENTICATE without a message; the protocol has no other login."""

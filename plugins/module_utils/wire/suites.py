@@ -82,6 +82,16 @@ ANONYMOUS = frozenset((*BROKEN_ECDH_ANON, *BROKEN_DH_ANON))
 EPHEMERAL_EC = frozenset((*ECDHE_AEAD, *ECDHE_CBC, *BROKEN_ECDHE, *BROKEN_ECDH_ANON))
 EPHEMERAL_DH = frozenset((*DHE_AEAD, *DHE_CBC, *BROKEN_DHE, *BROKEN_DH_ANON))
 
+# Ephemeral suites that are signed with an ECDSA key, whose curve must be among the groups offered
+# up to TLS 1.2 (RFC 8422 section 5.1.1).
+ECDSA = frozenset(
+    (
+        *(0xC02C, 0xCCA9, 0xC02B, 0xC0AD, 0xC0AC, 0xC0AF, 0xC0AE, 0xC05D, 0xC05C, 0xC087, 0xC086),
+        *(0xC024, 0xC023, 0xC00A, 0xC009, 0xC073, 0xC072, 0xC049, 0xC048),
+        *(0xC008, 0xC007, 0xC006),
+    )
+)
+
 # Suites that exist only since TLS 1.2: AEAD, or CBC with SHA-256/384.
 SINCE_TLS12 = frozenset(
     (

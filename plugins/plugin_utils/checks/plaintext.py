@@ -8,7 +8,7 @@ required, and a client believes the announcement. Nothing here tells more than o
 without an account can.
 
 Sources: RFC 9051 sections 6.2.1 to 6.2.3 and 7.1.4 (PREAUTH), RFC 2595 sections 2.3 and 4,
-RFC 5804 section 2.2, RFC 8314 section 4.1.
+RFC 5804 section 2.2, RFC 8314 section 4.1; CVE-2011-0411 and CVE-2021-38084 (command injection).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ...module_utils.model import (
 )
 from .base import (
     CheckFunction,
+    PortCheck,
     Subject,
     Verdict,
     at_stage,
@@ -193,6 +194,25 @@ def _is_24(server: ServerConfig) -> bool:
     return (server.version or "").startswith("2.4")
 
 
+def injection(service: Service) -> PortCheck:
+    """INJ-01 to INJ-03: what was sent in clear behind STARTTLS is forgotten, by protocol."""
+
+    def forgotten(seen: EndpointObservation, _subject: Subject) -> Verdict:
+        if seen.endpoint.service is not service:
+            return not_applicable(f"this is no {service.value} port")
+        if seen.starttls is False:
+            return not_applicable("TLS is not offered here")
+        if seen.injected is None:
+            stages = ("injection", "starttls", "handshake", "capability")
+            return unseen("a command behind the one that begins TLS", at_stage(seen, *stages))
+        expected = "what is sent in clear before TLS begins is forgotten"
+        if seen.injected:
+            return failed("a command sent in clear is carried out inside TLS", expected)
+        return passed("a command sent in clear is not carried out inside TLS", expected)
+
+    return forgotten
+
+
 def preauth(seen: EndpointObservation, _subject: Subject) -> Verdict:
     """INJ-05: the greeting of a port without TLS is not PREAUTH, which rules STARTTLS out."""
     if seen.preauth is None:
@@ -204,13 +224,16 @@ def preauth(seen: EndpointObservation, _subject: Subject) -> Verdict:
 
 
 def starttls_again(seen: EndpointObservation, _subject: Subject) -> Verdict:
-    """INJ-04: STARTTLS is not offered inside TLS."""
-    if seen.starttls_inside is None:
-        return unseen("what is offered inside TLS", at_stage(seen, "handshake", "capability"))
+    """INJ-04: STARTTLS is neither offered nor carried out inside TLS."""
+    expected = "STARTTLS is neither offered nor carried out inside TLS"
+    said = (" ".join(seen.capabilities_tls or ()),)
+    if seen.starttls_accepted_inside:
+        return failed("it is carried out inside TLS", expected, None, said)
     if seen.starttls_inside:
-        said = (" ".join(seen.capabilities_tls or ()),)
-        return failed("it is offered inside TLS", "STARTTLS is not offered inside TLS", None, said)
-    return passed("it is not offered inside TLS")
+        return failed("it is offered inside TLS", expected, None, said)
+    if seen.starttls_inside is None or seen.starttls_accepted_inside is None:
+        return unseen("STARTTLS inside TLS", at_stage(seen, "handshake", "capability"))
+    return passed("it is neither offered nor carried out inside TLS", expected)
 
 
 def _attempt(seen: EndpointObservation, command: str) -> Optional[LoginAttempt]:
@@ -229,6 +252,9 @@ TABLE: dict[str, CheckFunction] = {
     "PT-05": on_ports(starttls_offered, TlsMode.STARTTLS),
     "PT-06": on_ports(handshake_works),
     "PT-08": on_servers(secured_networks),
+    "INJ-01": on_ports(injection(Service.IMAP), TlsMode.STARTTLS),
+    "INJ-02": on_ports(injection(Service.POP3), TlsMode.STARTTLS),
+    "INJ-03": on_ports(injection(Service.SIEVE), TlsMode.STARTTLS),
     "INJ-04": on_ports(starttls_again),
     "INJ-05": on_ports(preauth, TlsMode.STARTTLS),
 }

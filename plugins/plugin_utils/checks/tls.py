@@ -301,12 +301,20 @@ def safe_12(seen: EndpointObservation, _subject: Subject) -> Verdict:
 
 
 def alpn(seen: EndpointObservation, _subject: Subject) -> Verdict:
-    """TLS-08: a client that asks for HTTP only is turned away."""
+    """TLS-08: a client that asks for HTTP only is turned away.
+
+    A server that leaves even its own name unanswered does not look at ALPN. Where no other hello is
+    accepted, to be turned away tells nothing of ALPN.
+    """
     offer = seen.offer("alpn")
     expected = "a client that offers http/1.1 only is turned away"
+    if offer is None and seen.handshake and seen.handshake.alpn == "":
+        return failed("ALPN is ignored, even the server's own protocol", expected)
     unanswered = _unanswered("ALPN", [offer])
     if unanswered or offer is None:
         return unanswered or unseen("ALPN")
+    if not (seen.handshake or any(o.accepted for o in seen.offers)):
+        return unseen("a client that is not turned away", [offer.failure])
     return failed("it is served", expected) if offer.accepted else passed("it is turned away")
 
 

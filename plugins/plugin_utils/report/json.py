@@ -20,6 +20,7 @@ from ...module_utils.model import (
     FileFact,
     Finding,
     Handshake,
+    Inventory,
     Offer,
     Posture,
     ServerConfig,
@@ -204,13 +205,39 @@ def _endpoint(seen: EndpointObservation, now: datetime) -> dict[str, Any]:
         "handshake": _handshake(seen.handshake),
         "offers": [_offer(offer) for offer in seen.offers],
         "chain": [_certificate(text, now) for text in seen.chain],
+        "inventory": _inventory(seen.inventory, now),
     }
 
 
-def _handshake(handshake: Optional[Handshake]) -> Optional[dict[str, str]]:
+def _inventory(found: Optional[Inventory], now: datetime) -> Optional[dict[str, Any]]:
+    if found is None:
+        return None
+    plain: dict[str, Any] = to_plain(found)
+    plain["listings"] = [
+        {
+            **to_plain(listing),
+            "version": version_name(listing.version),
+            "suites": _names(listing.suites, suite_name),
+            "groups": _names(listing.groups, group_name),
+            "signatures": _names(listing.signatures, signature_name),
+        }
+        for listing in found.listings
+    ]
+    plain["chains"] = [
+        {
+            "asked_by": chain.asked_by,
+            "certificates": [_certificate(text, now) for text in chain.certificates],
+        }
+        for chain in found.chains
+    ]
+    return plain
+
+
+def _handshake(handshake: Optional[Handshake]) -> Optional[dict[str, Optional[str]]]:
     if handshake is None:
         return None
-    return {"version": version_name(handshake.version), "suite": suite_name(handshake.suite)}
+    version, suite = version_name(handshake.version), suite_name(handshake.suite)
+    return {"version": version, "suite": suite, "alpn": handshake.alpn}
 
 
 def _offer(offer: Offer) -> dict[str, Any]:

@@ -13,12 +13,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Optional, Union
 
-from ansible_collections.postmaster.tls.plugins.module_utils.local_tls import Session
+from ansible_collections.postmaster.tls.plugins.module_utils.local_tls import Session, Ticket
 from ansible_collections.postmaster.tls.plugins.module_utils.model import Failure
 from ansible_collections.postmaster.tls.plugins.module_utils.transport import Broken
 from ansible_collections.postmaster.tls.plugins.module_utils.wire import suites
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.hello import (
+    APPLICATION_LAYER_PROTOCOL_NEGOTIATION,
     SSL30,
+    SUPPORTED_GROUPS,
     SUPPORTED_VERSIONS,
     TLS10,
     TLS11,
@@ -30,6 +32,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.wire.records import
     ALERT,
     HANDSHAKE,
     HANDSHAKE_FAILURE,
+    NO_APPLICATION_PROTOCOL,
     PROTOCOL_VERSION,
     record,
 )
@@ -42,11 +45,16 @@ Refusal = Union[int, bytes, str, None]
 
 @dataclass(frozen=True)
 class Hello:
-    """What a client offered; ``versions`` are those of the extension, if it is there."""
+    """What a client offered; ``versions`` are those of the extension, if it is there.
+
+    ``alpn``: it offers protocols by name.
+    """
 
     version: int
     suites: tuple[int, ...]
     versions: Optional[tuple[int, ...]]
+    alpn: bool = False
+    groups: tuple[int, ...] = ()
 
 
 def hello(data: bytes) -> Hello:
@@ -57,13 +65,18 @@ def hello(data: bytes) -> Hello:
     body.vector(1)
     offered = _numbers(body.vector(2), 2)
     body.vector(1)
-    versions = None
+    versions: Optional[tuple[int, ...]] = None
+    groups: tuple[int, ...] = ()
+    alpn = False
     listed = body.vector(2) if body.left else Cursor(b"")
     while listed.left:
         kind, content = listed.number(2), listed.vector(2)
         if kind == SUPPORTED_VERSIONS:
             versions = _numbers(content.vector(1), 2)
-    return Hello(version, offered, versions)
+        if kind == SUPPORTED_GROUPS:
+            groups = _numbers(content.vector(2), 2)
+        alpn = alpn or kind == APPLICATION_LAYER_PROTOCOL_NEGOTIATION
+    return Hello(version, offered, versions, alpn, groups)
 
 
 def _numbers(listed: Cursor, width: int) -> tuple[int, ...]:
@@ -81,7 +94,9 @@ class Peer:
     the cause of a broken connection. ``modern``: it reads supported_versions. ``holes``: like
     GnuTLS it refuses a hello of a version that it does not have below its highest. ``lacking``:
     suites that it chooses and then fails at, without a word. ``drops`` is how many of its first
-    connections are reset for no reason.
+    connections are reset for no reason. ``foreign``: it serves clients of other protocols.
+    ``groups``, where there are any, are those that it can agree on; ``follows``: the client's
+    order of suites wins, not its own. ``curve``: that of its ECDSA key, which must be on offer.
     """
 
     versions: tuple[int, ...] = (TLS12, TLS13)
@@ -91,16 +106,36 @@ class Peer:
     holes: bool = False
     lacking: tuple[int, ...] = ()
     drops: int = 0
+    foreign: bool = False
+    groups: tuple[int, ...] = ()
+    follows: bool = False
+    curve: Optional[int] = None
 
     def answer(self, asked: Hello) -> Union[bytes, str]:
         """The flight, or how the connection breaks."""
         version = self._version(asked)
         if version is None:
             return self._refusal(PROTOCOL_VERSION)
-        suite = next((s for s in self.suites if s in asked.suites and _fits(s, version)), None)
+        wanted, offered = self.groups, asked.groups
+        if self.follows:
+            wanted, offered = offered, wanted
+        group = next((g for g in wanted if g in offered), None)
+        first, second = self.suites, asked.suites
+        if self.follows:
+            first, second = second, first
+        choice = (s for s in first if s in second and _fits(s, version))
+        able = (s for s in choice if self.curve in (None, *asked.groups) or s not in suites.ECDSA)
+        suite = next((s for s in able if group or not self._wants_group(s)), None)
         if suite is None:
             return self._refusal(HANDSHAKE_FAILURE)
-        return "closed" if suite in self.lacking else flight(version, suite)
+        if asked.alpn and not self.foreign:
+            return self._refusal(NO_APPLICATION_PROTOCOL)
+        if suite in self.lacking:
+            return "closed"
+        return flight(version, suite, group if self._wants_group(suite) else None)
+
+    def _wants_group(self, suite: int) -> bool:
+        return bool(self.groups) and suite in (*suites.TLS13, *suites.EPHEMERAL_EC)
 
     def _version(self, asked: Hello) -> Optional[int]:
         if self.modern and asked.versions is not None:
@@ -122,14 +157,20 @@ def _fits(suite: int, version: int) -> bool:
     return version >= TLS12 or suite not in suites.SINCE_TLS12
 
 
-def flight(version: int, suite: int) -> bytes:
-    """A ServerHello and, up to TLS 1.2, ServerHelloDone."""
+def flight(version: int, suite: int, group: Optional[int] = None) -> bytes:
+    """A ServerHello and, up to TLS 1.2, a key exchange with the group, and ServerHelloDone."""
     body = min(version, TLS12).to_bytes(2, "big") + bytes(33) + suite.to_bytes(2, "big") + b"\0"
+    named = group.to_bytes(2, "big") if group is not None else b""
     if version == TLS13:
-        body += b"\x00\x06\x00\x2b\x00\x02\x03\x04"
+        share = b"\x00\x33\x00\x02" + named if named else b""
+        listed = b"\x00\x2b\x00\x02\x03\x04" + share
+        body += len(listed).to_bytes(2, "big") + listed
     message = b"\x02" + len(body).to_bytes(3, "big") + body
-    done = b"" if version == TLS13 else b"\x0e\0\0\0"
-    return record(HANDSHAKE, min(version, TLS12), message + done)
+    if version == TLS13:
+        return record(HANDSHAKE, TLS12, message)
+    key = b"\x03" + named + b"\x01\x04" + b"\x08\x04\0\0" if named else b""
+    exchange = b"\x0c" + len(key).to_bytes(3, "big") + key if key else b""
+    return record(HANDSHAKE, version, message + exchange + b"\x0e\0\0\0")
 
 
 class PeerStream:
@@ -158,7 +199,16 @@ class PeerStream:
             raise Broken(Failure(self.stage, self._cause))
         return said
 
-    async def start_tls(self, server_name: Optional[str], early: bytes = b"") -> Session:
+    def ticket(self) -> Optional[Ticket]:
+        return None
+
+    async def start_tls(
+        self,
+        server_name: Optional[str],
+        early: bytes = b"",
+        alpn: str = "",
+        ticket: Optional[Ticket] = None,
+    ) -> Session:
         raise AssertionError("a hello is never completed")
 
 

@@ -4,8 +4,9 @@
 """Recorded conversations played back: the twin of transport.SocketNetwork, without a socket.
 
 A script (tests/fixtures/transcripts/*.txt) has lines ``CONNECT``, ``S: `` what the server says,
-``C: `` what it must be told (``*`` matches anything), ``TLS`` where a handshake is completed, and
-``BREAK cause`` where the connection breaks. The bytes of the server come in pieces of ``piece``.
+``C: `` what it must be told (``*`` matches anything, ``|`` parts lines that are sent as one),
+``TLS`` where a handshake is completed, and ``BREAK cause`` where the connection breaks. The bytes
+of the server come in pieces of ``piece``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Optional
 
-from ansible_collections.postmaster.tls.plugins.module_utils.local_tls import Session
+from ansible_collections.postmaster.tls.plugins.module_utils.local_tls import Session, Ticket
 from ansible_collections.postmaster.tls.plugins.module_utils.model import Failure, Handshake
 from ansible_collections.postmaster.tls.plugins.module_utils.transport import Broken
 
@@ -53,7 +54,7 @@ class ReplayStream:
     async def send(self, data: bytes) -> None:
         assert self._lines, f"nothing expects {data!r}"
         expected = self._lines.pop(0)
-        said = "C: " + data.decode("latin-1").replace("\r\n", "")
+        said = "C: " + " | ".join(data.decode("latin-1").splitlines())
         assert fnmatch.fnmatchcase(said, expected.replace("[", "[[]")), (said, expected)
 
     async def receive(self) -> bytes:
@@ -64,7 +65,18 @@ class ReplayStream:
         piece, self._waiting = self._waiting[: self._piece], self._waiting[self._piece :]
         return piece
 
-    async def start_tls(self, server_name: Optional[str], early: bytes = b"") -> Session:
+    def ticket(self) -> Optional[Ticket]:
+        return None
+
+    async def start_tls(
+        self,
+        server_name: Optional[str],
+        early: bytes = b"",
+        alpn: str = "",
+        ticket: Optional[Ticket] = None,
+    ) -> Session:
+        if self._lines and self._lines[0].startswith("BREAK"):
+            raise Broken(Failure(self.stage, self._lines[0].partition(" ")[2]))
         assert self._lines.pop(0) == "TLS"
         return SESSION
 

@@ -59,23 +59,27 @@ FAMILIES = {"forbidden", "cbc", "static_rsa", "dhe", "broken"}
 
 # A server, where TLS begins, the hellos that it must be seen to accept, and the connections.
 SERVERS: list[tuple[str, Peer, TlsMode, set[str], int]] = [
-    ("hard, alerts", Peer(), IMPLICIT, USUAL, 4),
-    ("hard, alerts", Peer(), STARTTLS, USUAL, 4),
-    ("hard, close_notify", Peer(refuses=CLOSE_NOTIFY), IMPLICIT, USUAL, 4),
+    ("hard, alerts", Peer(), IMPLICIT, USUAL, 5),
+    ("hard, alerts", Peer(), STARTTLS, USUAL, 5),
+    ("hard, close_notify", Peer(refuses=CLOSE_NOTIFY), IMPLICIT, USUAL, 5),
     # Without a word: what is refused is asked once more.
-    ("hard, closes", Peer(refuses="closed"), IMPLICIT, USUAL, 6),
-    ("hard, closes", Peer(refuses="closed"), STARTTLS, USUAL, 6),
-    ("hard, resets", Peer(refuses="reset"), IMPLICIT, USUAL, 6),
-    ("hard, resets", Peer(refuses="reset"), STARTTLS, USUAL, 6),
+    ("hard, closes", Peer(refuses="closed"), IMPLICIT, USUAL, 8),
+    ("hard, closes", Peer(refuses="closed"), STARTTLS, USUAL, 8),
+    ("hard, resets", Peer(refuses="reset"), IMPLICIT, USUAL, 8),
+    ("hard, resets", Peer(refuses="reset"), STARTTLS, USUAL, 8),
     # An alert that complains of something else: nothing is concluded.
-    ("hard, internal_error", Peer(refuses=80), IMPLICIT, USUAL, 11),
-    ("hard, decode_error", Peer(refuses=50), IMPLICIT, USUAL, 11),
+    ("hard, internal_error", Peer(refuses=80), IMPLICIT, USUAL, 12),
+    ("hard, decode_error", Peer(refuses=50), IMPLICIT, USUAL, 12),
     ("TLS 1.3 only", Peer((TLS13,)), IMPLICIT, MODERN, 4),
     ("TLS 1.3 only, closes", Peer((TLS13,), refuses="closed"), STARTTLS, MODERN, 7),
-    ("all of it", Peer(VERSIONS, WEAK), IMPLICIT, USUAL | OLD | FAMILIES, 11),
+    ("all of it", Peer(VERSIONS, WEAK), IMPLICIT, USUAL | OLD | FAMILIES, 12),
     ("old versions, CBC", Peer(VERSIONS, (*HARD, *suites.ECDHE_CBC)), IMPLICIT,
-     USUAL | OLD | {"forbidden", "cbc"}, 11),
-    ("weak families only", Peer(suites=WEAK), IMPLICIT, USUAL | FAMILIES, 8),
+     USUAL | OLD | {"forbidden", "cbc"}, 12),
+    ("weak families only", Peer(suites=WEAK), IMPLICIT, USUAL | FAMILIES, 9),
+    # It does not look at ALPN, and closes on what it refuses: Dovecot 2.3.
+    ("hard, closes, serves all", Peer(refuses="closed", foreign=True), STARTTLS,
+     USUAL | {"alpn"}, 7),
+    ("TLS 1.3 only, serves all", Peer((TLS13,), foreign=True), IMPLICIT, MODERN | {"alpn"}, 4),
 ]  # fmt: skip
 ONE_FAMILY = [
     ("cbc", suites.ECDHE_CBC),
@@ -105,7 +109,7 @@ def test_what_a_server_accepts(
 def test_one_family_is_found(name: str, family: tuple[int, ...]) -> None:
     found, count = asked(Peer(suites=(*HARD, *family)))
     assert accepted(found) == USUAL | {"forbidden", name}
-    assert count == 8
+    assert count == 9
 
 
 @pytest.mark.parametrize(
@@ -166,7 +170,7 @@ def test_lacking_parameters_hide_nothing(
 def test_an_accident_is_no_refusal() -> None:
     found, count = asked(Peer(suites=WEAK, drops=1))
     assert accepted(found) == USUAL | FAMILIES
-    assert count == 9
+    assert count == 10
 
 
 # ---------------------------------------------------------------------------------------------
@@ -176,9 +180,9 @@ def test_an_accident_is_no_refusal() -> None:
 @pytest.mark.parametrize(
     ("refuses", "verdict", "connections"),
     [
-        ("closed", None, 11),
-        ("reset", None, 11),
-        (CLOSE_NOTIFY, None, 11),
+        ("closed", None, 12),
+        ("reset", None, 12),
+        (CLOSE_NOTIFY, None, 12),
         (40, False, 4),
         ("timeout", None, 1),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", None, 1),
@@ -195,8 +199,28 @@ def test_a_handshake_makes_closing_a_refusal() -> None:
     assert accepted(found) == set()
     assert count == 8
     assert [o.failure for o in found.offers if o.name == "dhe"] == [
-        Failure("hello", "closed", "(to forbidden)")
+        Failure("hello", "closed", "(to tls1.2)")
     ]
+
+
+@pytest.mark.parametrize(("refuses", "connections"), [(None, 4), ("closed", 6)])
+def test_what_is_known_is_not_asked(refuses: Optional[str], connections: int) -> None:
+    """With a conversation and an injection, no port that is hard takes more than 8 connections."""
+    network = PeerNetwork(Peer(refuses=refuses, foreign=True), greets=True)
+    target = Target(Endpoint("192.0.2.1", 1, Service.IMAP, STARTTLS), None, "nobody")
+    found = run(ask_hellos(target, network, True, ("alpn",)))
+    assert [o.name for o in found.offers] == [name for name in HELLOS if name != "alpn"]
+    assert network.count == connections
+
+
+def test_a_refused_version_refuses_its_suites() -> None:
+    """Nothing is asked of TLS 1.2 where all that it has was refused."""
+    found, _ = asked(Peer((TLS13,)))
+    said = {offer.name: offer.failure for offer in found.offers if offer.accepted is False}
+    for name in FAMILIES:
+        failure = said[name]
+        assert failure is not None
+        assert failure.detail == "protocol_version (to tls1.2)"
 
 
 def test_conclusions_say_what_they_come_from() -> None:

@@ -47,9 +47,11 @@ class Server:
         return self.tls.read(100)
 
 
-def met(made: Optional[ssl.SSLContext] = None, piece: int = 1 << 16) -> tuple[LocalTls, Server]:
+def met(
+    made: Optional[ssl.SSLContext] = None, piece: int = 1 << 16, alpn: str = ""
+) -> tuple[LocalTls, Server]:
     """A client and a server after their handshake, carried in pieces."""
-    client, server = LocalTls("mail.example.org"), Server(made or context())
+    client, server = LocalTls("mail.example.org", alpn), Server(made or context())
     done = False
     for _ in range(4):
         done = client.handshake()
@@ -71,6 +73,18 @@ def test_a_handshake(piece: int) -> None:
     assert session.handshake.version == 0x0304
     assert session.handshake.suite in (0x1301, 0x1302, 0x1303)
     assert [der[:2] for der in session.chain] == [b"\x30\x82"]
+
+
+@pytest.mark.parametrize(
+    ("known", "offered", "chosen"),
+    [(["imap"], "imap", "imap"), ([], "imap", ""), (["imap"], "", None), ([], "", None)],
+)
+def test_the_protocol_by_name(known: list[str], offered: str, chosen: Optional[str]) -> None:
+    made = context()
+    if known:
+        made.set_alpn_protocols(known)
+    client, _ = met(made, alpn=offered)
+    assert client.session().handshake.alpn == chosen
 
 
 def test_an_older_version_and_its_suite() -> None:

@@ -67,16 +67,18 @@ PLAIN, SASL, LOGIN, USER = "AUTHENTICATE PLAIN", "AUTH PLAIN", "LOGIN", "USER"
 REAL: list[tuple[str, int, dict[str, Any]]] = [
     (
         "imap-dovecot-2.3-cleartext-allowed",
-        2,
+        3,
         {"attempts": [(PLAIN, False)], "starttls": True, "mechanisms": ("PLAIN", "LOGIN")},
     ),
     (
         "imap-dovecot-2.4-cleartext-refused",
-        1,
+        2,
         {
             "attempts": [(LOGIN, True), (PLAIN, True)],
             "starttls": True,
             "starttls_inside": False,
+            "starttls_accepted_inside": False,
+            "injected": False,
             "mechanisms": (),
             "mechanisms_tls": ("PLAIN",),
         },
@@ -86,10 +88,10 @@ REAL: list[tuple[str, int, dict[str, Any]]] = [
         2,
         {"attempts": [(PLAIN, False)], "starttls": False, "capabilities_tls": None},
     ),
-    ("imap-courier-5.0-cleartext-allowed", 2, {"attempts": [(PLAIN, False)], "starttls": True}),
+    ("imap-courier-5.0-cleartext-allowed", 3, {"attempts": [(PLAIN, False)], "starttls": True}),
     (
         "imap-courier-5.0-cleartext-refused",
-        1,
+        2,
         {"attempts": [(LOGIN, True), (PLAIN, True)], "starttls": True},
     ),
     (
@@ -97,22 +99,22 @@ REAL: list[tuple[str, int, dict[str, Any]]] = [
         2,
         {"attempts": [(PLAIN, False)], "starttls": False},
     ),
-    ("pop3-courier-5.0-cleartext-allowed", 1, {"attempts": [(USER, False)], "mechanisms": ()}),
+    ("pop3-courier-5.0-cleartext-allowed", 2, {"attempts": [(USER, False)], "injected": True}),
     (
         "pop3-courier-5.0-cleartext-refused",
-        1,
-        {"attempts": [(USER, True), (SASL, True)], "starttls": True},
+        2,
+        {"attempts": [(USER, True), (SASL, True)], "starttls": True, "injected": True},
     ),
     ("pop3-dovecot-2.3-implicit", 1, {"attempts": [], "starttls": None, "capabilities": None}),
     (
         "sieve-dovecot-2.3-cleartext-allowed",
-        2,
+        3,
         {"attempts": [(PLAIN, False)], "mechanisms": ("PLAIN", "LOGIN"), "starttls": True},
     ),
     (
         "sieve-dovecot-2.4-cleartext-refused",
-        1,
-        {"attempts": [(PLAIN, True)], "mechanisms": (), "mechanisms_tls": ("PLAIN",)},
+        2,
+        {"attempts": [(PLAIN, True)], "mechanisms": (), "injected": False},
     ),
 ]
 
@@ -129,8 +131,11 @@ def test_real_servers(name: str, talks: int, expected: dict[str, Any], piece: in
     assert found == expected
     assert seen.failures == ()
     asks_tls = mode is IMPLICIT or seen.starttls
-    # The eleven hellos find nobody any more, and are asked again.
-    assert seen.connections == talks + (22 if asks_tls else 0)
+    # The twelve hellos find nobody any more, and are asked again.
+    assert seen.connections == talks + (24 if asks_tls else 0)
+    if asks_tls:
+        assert seen.starttls_accepted_inside is False
+        assert seen.injected is (None if mode is IMPLICIT else name.startswith("pop3"))
     assert (seen.handshake == Handshake(0x0304, 0x1302)) is bool(asks_tls)
     assert from_plain(EndpointObservation, to_plain(seen)) == seen
 
@@ -162,6 +167,8 @@ S: +OK go
 TLS
 C: CAPA
 S: -ERR what
+C: STLS
+S: -ERR already
 C: QUIT
 """
 
@@ -259,8 +266,8 @@ HOSTILE: list[tuple[str, TlsMode, Behaviour, list[tuple[str, str]], int]] = [
         [("handshake", "not_tls")],
         2,
     ),
-    ("TLS then closed", STARTTLS, at_tls(hears), [("handshake", "closed")], 12),
-    ("TLS then reset", STARTTLS, at_tls(then(hears, reset)), [("handshake", "reset")], 12),
+    ("TLS then closed", STARTTLS, at_tls(hears), [("handshake", "closed")], 13),
+    ("TLS then reset", STARTTLS, at_tls(then(hears, reset)), [("handshake", "reset")], 13),
     (
         "words in clear after STARTTLS",
         STARTTLS,
@@ -270,7 +277,7 @@ HOSTILE: list[tuple[str, TlsMode, Behaviour, list[tuple[str, str]], int]] = [
     ),
     ("HTTP", IMPLICIT, then(hears, says(HTTP)), [("handshake", "not_tls")], 2),
     ("silent", IMPLICIT, silent, [("handshake", "timeout")], 2),
-    ("reset", IMPLICIT, then(hears, reset), [("handshake", "reset")], 12),
+    ("reset", IMPLICIT, then(hears, reset), [("handshake", "reset")], 13),
     (
         "alert",
         IMPLICIT,
@@ -283,7 +290,7 @@ HOSTILE: list[tuple[str, TlsMode, Behaviour, list[tuple[str, str]], int]] = [
         IMPLICIT,
         then(hears, then(says(SERVER_HELLO), endlessly(BIG))),
         [("handshake", "too_much")],
-        12,
+        13,
     ),
 ]
 
@@ -313,7 +320,7 @@ def test_hostile_peers(
     assert spent < connections * QUICK.total * 1.1 + 0.1
     assert seen.open is True
     assert [o.name for o in seen.offers if o.accepted] == (
-        ["tls1.2"] if name == "huge certificate" else []
+        ["tls1.2", "alpn"] if name == "huge certificate" else []
     )
     assert "\x1b" not in repr(to_plain(seen))
 
@@ -322,12 +329,12 @@ def test_refused_and_broken_are_told_apart() -> None:
     """A TLS that closes on every hello is broken, and so nothing was refused."""
     with evil(at_tls(hears)) as server:
         (seen,) = probe([Endpoint("127.0.0.1", server.port, Service.IMAP, STARTTLS)], QUICK)
-    assert len(seen.offers) == 11
+    assert len(seen.offers) == 12
     assert {offer.accepted for offer in seen.offers} == {None}
 
 
 def test_the_time_for_a_host_is_shared_by_its_ports() -> None:
-    limits = Limits(total=2.0, host=0.5)
+    limits = Limits(total=2.0, host=0.5, per_address=2)
     with evil(silent) as one, evil(silent) as two, evil(silent) as three:
         ports = [server.port for server in (one, two, three)]
         asked = [Endpoint("127.0.0.1", port, Service.IMAP, STARTTLS) for port in ports]
@@ -352,10 +359,11 @@ def test_a_decent_server(secured: bool, mode: TlsMode) -> None:
         (seen,) = probe([Endpoint("127.0.0.1", server.port, Service.IMAP, mode)])
         assert server.total == seen.connections
         assert server.most <= 2
-    assert seen.connections == 5
+    assert seen.connections == (5 if secured else 6)
     assert seen.failures == ()
     assert seen.handshake is not None
-    assert seen.handshake.version == 0x0304
+    assert (seen.handshake.version, seen.handshake.alpn) == (0x0304, "")
+    assert seen.injected is (None if secured else False)
     assert len(seen.chain) == 1
     assert (seen.starttls, seen.starttls_inside) == (None if secured else True, False)
     accepted = {offer.name: offer.accepted for offer in seen.offers}
@@ -414,7 +422,7 @@ def test_a_modern_profile_shows_its_chain() -> None:
         (seen,) = probe([Endpoint("127.0.0.1", server.port, Service.IMAP, IMPLICIT)])
     assert [offer.name for offer in seen.offers if offer.accepted] == ["tls1.3"]
     assert {offer.accepted for offer in seen.offers} == {True, False}
-    assert (seen.connections, seen.failures, len(seen.chain)) == (5, (), 1)
+    assert (seen.connections, seen.failures, len(seen.chain)) == (4, (), 1)
 
 
 # ---------------------------------------------------------------------------------------------

@@ -168,6 +168,8 @@ def port(
         "mechanisms_tls": ("PLAIN",),
         "starttls": True if clear else None,
         "starttls_inside": False,
+        "starttls_accepted_inside": False,
+        "injected": False if clear else None,
         "preauth": False,
         "attempts": attempts if clear else (),
         "handshake": Handshake(0x0304, 0x1302),

@@ -71,9 +71,10 @@ def test_every_hello_is_well_formed(name: str) -> None:
     assert len(set(offered)) == len(offered)
     assert compressions == (b"\0" if hello.version == TLS13 else b"\1\0")
     assert (SERVER_NAME in extensions) is (hello.version != SSL30)
-    assert (SUPPORTED_VERSIONS in extensions) is (name in ("tls1.3", "deprecated"))
+    assert (SUPPORTED_VERSIONS in extensions) is (name in ("tls1.3", "deprecated", "alpn"))
     assert (SIGNATURE_ALGORITHMS in extensions) is (hello.version >= TLS12)
-    assert (EMPTY_RENEGOTIATION_INFO_SCSV in offered) is (hello.version != TLS13)
+    assert (EMPTY_RENEGOTIATION_INFO_SCSV in offered) is (name != "tls1.3")
+    assert extensions.get(16) == (b"\0\x09\x08http/1.1" if name == "alpn" else None)
 
 
 def test_ssl3_has_no_extension_and_its_own_record_version() -> None:

@@ -224,5 +224,5 @@ def test_the_names_that_policies_rely_on() -> None:
     assert set(HELLOS) == {
         *["ssl3", "tls1.0", "tls1.1", "tls1.2", "tls1.3"],
         *["cbc", "static_rsa", "dhe", "broken"],
-        *["deprecated", "forbidden"],
+        *["deprecated", "forbidden", "alpn"],
     }

@@ -28,6 +28,7 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures
 )
 
 TIMEOUT = Failure("capability", "timeout")
+STALLED = Failure("injection", "timeout")
 
 
 def tried(**answers: Any) -> tuple[LoginAttempt, ...]:
@@ -129,7 +130,19 @@ PORTS = [
         "timeout",
     ),
     ("PT-06", unseen(993, *IMAPS[1:]), "not_checked", "high", ""),
+    ("INJ-01", port(), "pass", "high", "not carried out"),
+    ("INJ-01", port(injected=True), "fail", "high", "carried out inside TLS"),
+    ("INJ-01", port(injected=None), "not_checked", "high", "not observed"),
+    ("INJ-01", port(injected=None, failures=(STALLED,)), "error", "high", "injection: timeout"),
+    ("INJ-01", port(injected=None, starttls=False), "not_applicable", "high", ""),
+    ("INJ-01", port(*POP3), "not_applicable", "high", "no imap port"),
+    ("INJ-02", port(*POP3), "pass", "high", ""),
+    ("INJ-02", port(*POP3, injected=True), "fail", "high", "carried out inside TLS"),
+    ("INJ-03", port(*SIEVE), "pass", "high", ""),
+    ("INJ-03", port(*SIEVE, injected=True), "fail", "high", "carried out inside TLS"),
     ("INJ-04", port(), "pass", "low", ""),
+    ("INJ-04", port(*IMAPS, starttls_accepted_inside=True), "fail", "low", "carried out"),
+    ("INJ-04", port(*IMAPS, starttls_accepted_inside=None), "not_checked", "low", ""),
     ("INJ-04", port(*IMAPS, starttls_inside=True), "fail", "low", "inside TLS"),
     ("INJ-04", port(starttls_inside=None), "not_checked", "low", ""),
     ("INJ-05", port(), "pass", "critical", ""),
@@ -148,7 +161,12 @@ def test_port(check: str, seen: Any, status: str, severity: str, word: str) -> N
     assert finding.remediation
 
 
-@pytest.mark.parametrize("check", ["PT-01", "PT-02", "PT-03", "PT-04", "PT-05", "INJ-05"])
+INJECTIONS = ("INJ-01", "INJ-02", "INJ-03")
+
+
+@pytest.mark.parametrize(
+    "check", ["PT-01", "PT-02", "PT-03", "PT-04", "PT-05", *INJECTIONS, "INJ-05"]
+)
 def test_ports_with_tls_at_once_are_not_asked(check: str) -> None:
     assert findings(check, port(*IMAPS, handshake=Handshake(0x0303, 0xC02F))) == []
 

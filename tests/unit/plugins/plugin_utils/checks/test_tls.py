@@ -44,9 +44,13 @@ def imaps(*offers: Offer, **changes: Any) -> Any:
     return port(*IMAPS, offers=with_offers(*offers), **changes)
 
 
-def without(name: str) -> Any:
+def without(name: str, **changes: Any) -> Any:
     """Port 993 where one offer was not made."""
-    return port(*IMAPS, offers=tuple(o for o in with_offers() if o.name != name))
+    offers = tuple(o for o in with_offers() if o.name != name)
+    return port(*IMAPS, offers=offers, **changes)
+
+
+IGNORES, CHOOSES = Handshake(0x0304, 0x1302, ""), Handshake(0x0304, 0x1302, "imap")
 
 
 PORTS = [
@@ -107,6 +111,16 @@ PORTS = [
     ("TLS-08", "", imaps(), "pass", "low", ""),
     ("TLS-08", "", imaps(Offer("alpn", True)), "fail", "low", ""),
     ("TLS-08", "", without("alpn"), "not_checked", "low", ""),
+    ("TLS-08", "", without("alpn", handshake=IGNORES), "fail", "low", "ignored"),
+    ("TLS-08", "", without("alpn", handshake=CHOOSES), "not_checked", "low", ""),
+    (
+        "TLS-08",
+        "",
+        port(*IMAPS, handshake=None, offers=(Offer("alpn", False),)),
+        "not_checked",
+        "low",
+        "not turned away",
+    ),
     ("TLS-10", "", imaps(), "pass", "medium", ""),
     ("TLS-10", "", imaps(tls12(client_certificate=True)), "fail", "medium", "asked for"),
     (

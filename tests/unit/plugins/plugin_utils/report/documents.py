@@ -10,8 +10,11 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+    Chain,
     EndpointObservation,
     Failure,
+    Inventory,
+    Listing,
     LoginAttempt,
     Offer,
     Origin,
@@ -57,11 +60,17 @@ WEAK_143 = port(
 CLOSED = EndpointObservation(
     port(4190).endpoint, False, failures=(Failure("connect", "refused", "connection refused"),)
 )
+FULL = Inventory(
+    ssl2=False,
+    listings=(Listing(0x0303, (0xC02F, 0x2F), "client", (29, 23), (1024,), (0x0804,)),),
+    chains=(Chain("no_name", (SELF_SIGNED,)),),
+    ticket_seconds=7200,
+)
 WEAK = judged(
     posture(
         dovecot(row("tls", "yes"), row("plaintext_login", "yes")),
         WEAK_143,
-        replace(WEAK_143, endpoint=port(*IMAPS).endpoint),
+        replace(WEAK_143, endpoint=port(*IMAPS).endpoint, inventory=FULL),
         port(*POP3, starttls=False, offers=(), handshake=None, chain=()),
         CLOSED,
         host="weak.example.org",

@@ -17,6 +17,7 @@ from ansible_collections.postmaster.tls.plugins.plugin_utils.report.json import 
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures import (
     LEAF,
     NOW,
+    SELF_SIGNED,
     port,
     posture,
 )
@@ -93,7 +94,8 @@ def test_names_for_code_points_and_facts_for_certificates() -> None:
     endpoint = report(GOOD)["hosts"][0]["endpoints"][0]
     assert endpoint["url"] == "imap://192.0.2.1:143"
     assert endpoint["versions"] == ["TLSv1.2", "TLSv1.3"]
-    assert endpoint["handshake"] == {"version": "TLSv1.3", "suite": "TLS_AES_256_GCM_SHA384"}
+    shown = {"version": "TLSv1.3", "suite": "TLS_AES_256_GCM_SHA384", "alpn": None}
+    assert endpoint["handshake"] == shown
     offers = {offer["name"]: offer for offer in endpoint["offers"]}
     assert offers["tls1.3"]["group"] == "X25519MLKEM768"
     assert offers["tls1.2"]["signature"] == "rsa_pss_rsae_sha256"
@@ -101,6 +103,20 @@ def test_names_for_code_points_and_facts_for_certificates() -> None:
     leaf = endpoint["chain"][0]
     assert leaf["der"] == LEAF
     assert (leaf["days_left"], leaf["not_after"]) == (80, "2027-02-12T12:00:00Z")
+
+
+def test_an_inventory_has_names() -> None:
+    good, weak = (report(host)["hosts"][0]["endpoints"] for host in (GOOD, WEAK))
+    assert good[0]["inventory"] is None
+    found = next(e["inventory"] for e in weak if e["inventory"])
+    (listing,) = found["listings"]
+    assert listing["version"] == "TLSv1.2"
+    assert listing["suites"][1] == "TLS_RSA_WITH_AES_128_CBC_SHA"
+    assert (listing["groups"], listing["order"]) == (["x25519", "secp256r1"], "client")
+    assert listing["signatures"] == ["rsa_pss_rsae_sha256"]
+    (chain,) = found["chains"]
+    assert (chain["asked_by"], chain["certificates"][0]["der"]) == ("no_name", SELF_SIGNED)
+    assert (found["ticket_seconds"], found["resumption"]) == (7200, None)
 
 
 def test_no_secret_enters() -> None:

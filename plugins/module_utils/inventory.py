@@ -1,0 +1,268 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All that a port has: suites, groups, chains and properties. This is depth ``full``.
+
+What hellos.py asked already begins the lists here and is not asked again; the families of suites
+that it would ask for are read off the lists. The lists are made in wire/enumeration.py, one hello
+after the other, the versions side by side. Three handshakes of the local library follow: without a
+name and with that session again, and with a name that nobody has.
+Source: RFC 5077 and RFC 8446 section 4.6.1 (tickets), RFC 7507 (fallback), RFC 6066 sections 3 and
+8, RFC 6520, RFC 7366, RFC 7627, RFC 5746, RFC 6176.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Optional
+
+from .hellos import ask
+from .local_tls import Session, Ticket
+from .model import Chain, Failure, Inventory, Listing, Offer
+from .talk import Talk, Target, begin_tls, dialogue
+from .transport import Broken, Network, side_by_side
+from .wire import ssl2, suites
+from .wire.enumeration import NAMES, Enumeration
+from .wire.hello import (
+    ENCRYPT_THEN_MAC,
+    EXTENDED_MASTER_SECRET,
+    FALLBACK_SCSV,
+    HEARTBEAT,
+    RENEGOTIATION_INFO,
+    SESSION_TICKET,
+    STATUS_REQUEST,
+    TLS12,
+    TLS13,
+    ClientHello,
+)
+from .wire.offers import COVERS, HELLOS, closed_as_refusal, dropped, outcome
+
+LEFT_OUT = ("forbidden",)
+"""Hellos of offers.py that the lists make needless."""
+NOBODY = "nobody.invalid"
+INAPPROPRIATE_FALLBACK = 86
+FAMILIES = COVERS["forbidden"]
+MOST_HELLOS = 400
+"""More than any honest server can need for one version: there are not so many suites."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The inventory, and the offers that can be read off it."""
+
+    inventory: Inventory
+    offers: tuple[Offer, ...]
+
+
+@dataclass
+class _Seen:
+    """What the hellos of one version got beside their offers."""
+
+    listing: Listing
+    offers: list[Offer]
+    last: Optional[Failure] = None
+    chains: list[tuple[bytes, ...]] = field(default_factory=list)
+
+
+async def take_inventory(target: Target, network: Network, offers: Sequence[Offer]) -> Found:
+    """Lists what a port has that speaks TLS; ``offers`` are what the hellos got."""
+    spoken = [
+        (version, offer)
+        for version, name in NAMES.items()
+        for offer in offers
+        if offer.name == name and offer.accepted
+    ]
+    seen = await side_by_side([_listed(target, network, v, offer) for v, offer in spoken])
+    old = await _ssl2(target, network)
+    fallback = await _fallback(target, network, [version for version, _ in spoken])
+    properties = _properties([offer for each in seen for offer in each.offers])
+    inventory = Inventory(
+        ssl2=old,
+        listings=tuple(each.listing for each in seen),
+        chains=_chains([chain for each in seen for chain in each.chains]),
+        fallback_scsv=fallback,
+        **properties,
+    )
+    tls12 = next((each for each in seen if each.listing.version == TLS12), None)
+    return Found(
+        await _with_sessions(target, network, inventory), _families(tls12) if tls12 else ()
+    )
+
+
+async def _listed(target: Target, network: Network, version: int, first: Offer) -> _Seen:
+    lists, last, chains = Enumeration(version, first), None, []
+    for _turn in range(MOST_HELLOS):
+        hello = lists.next_hello()
+        if hello is None:
+            break
+        offer, chain = await _offered(target, network, NAMES[version], hello)
+        lists.add(offer)
+        last = last if offer.accepted else offer.failure
+        chains += [chain] if chain else []
+    hello = lists.about_order()
+    if hello is not None:
+        lists.confirm((await _offered(target, network, NAMES[version], hello))[0])
+    return _Seen(lists.listing(), lists.offers, last, chains)
+
+
+async def _offered(
+    target: Target, network: Network, name: str, hello: ClientHello
+) -> tuple[Offer, tuple[bytes, ...]]:
+    answer = await ask(target, network, hello)
+    offer = outcome(name, answer.reply, answer.failure, hello)
+    if offer.accepted is None and closed_as_refusal(offer, _agreed(target), hello):
+        offer = replace(offer, accepted=False)
+    return offer, answer.reply.chain
+
+
+def _agreed(target: Target) -> bool:
+    return target.endpoint.tls_mode.value == "starttls"
+
+
+def _families(seen: _Seen) -> tuple[Offer, ...]:
+    """The offers of families of suites, by what was found of TLS 1.2."""
+    found = []
+    for name in FAMILIES:
+        family = HELLOS[name].suites
+        taken = next((o for o in seen.offers if o.suite in family), None)
+        if taken is not None:
+            found.append(replace(taken, name=name))
+        elif seen.listing.complete:
+            said = seen.last
+            detail = f"{said.detail} (to tls1.2)".strip() if said else "(to tls1.2)"
+            failure = replace(said, detail=detail) if said else Failure("hello", "closed", detail)
+            found.append(Offer(name, False, failure=failure))
+        else:
+            found.append(Offer(name, None, failure=seen.last))
+    return tuple(found)
+
+
+# ---------------------------------------------------------------------------------------------
+# Properties that the hellos show
+
+
+def _properties(offers: Sequence[Offer]) -> dict[str, Optional[bool]]:
+    old = [offer for offer in offers if offer.version is not None and offer.version < TLS13]
+    # The first offer of each version did not ask for these; some later one did.
+    later = old[1:]
+    cbc = [offer for offer in old if offer.suite in _CBC]
+    requests = [o.client_certificate for o in old if o.client_certificate is not None]
+    return {
+        "secure_renegotiation": _echoed(old, RENEGOTIATION_INFO),
+        "extended_master_secret": _echoed(old, EXTENDED_MASTER_SECRET),
+        "encrypt_then_mac": _echoed(cbc, ENCRYPT_THEN_MAC),
+        "session_tickets": _echoed(old, SESSION_TICKET),
+        "heartbeat": _echoed(later, HEARTBEAT),
+        "ocsp_staple": _echoed(later, STATUS_REQUEST),
+        "compression": any(o.compression for o in old) if old else None,
+        "client_certificate": any(requests) if requests else None,
+    }
+
+
+_CBC = frozenset((*suites.ECDHE_CBC, *suites.DHE_CBC, *suites.RSA_CBC))
+
+
+def _echoed(offers: Sequence[Offer], extension: int) -> Optional[bool]:
+    return any(extension in o.extensions for o in offers) if offers else None
+
+
+def _chains(chains: Sequence[tuple[bytes, ...]]) -> tuple[Chain, ...]:
+    """Each chain once; a server with two keys shows one for the suites of each."""
+    return tuple(Chain("suites", _base64(chain)) for chain in dict.fromkeys(chains))
+
+
+def _base64(chain: Sequence[bytes]) -> tuple[str, ...]:
+    return tuple(base64.b64encode(der).decode("ascii") for der in chain)
+
+
+# ---------------------------------------------------------------------------------------------
+# Questions of their own
+
+
+async def _ssl2(target: Target, network: Network) -> Optional[bool]:
+    """Whether SSL 2.0 is answered; who hangs up or sends an alert refuses it."""
+    data = b""
+    try:
+        async with network.connect(target.endpoint.host, target.endpoint.port) as stream:
+            data = await begin_tls(target, stream)
+            stream.stage = "hello"
+            await stream.send(ssl2.client_hello(secrets.token_bytes(16)))
+            while ssl2.accepted(data) is None:
+                more = await stream.receive()
+                if not more:
+                    return False
+                data += more
+    except Broken as broken:
+        ended = broken.failure.stage == "hello" and broken.failure.cause in ("reset", "closed")
+        return False if ended else None
+    return ssl2.accepted(data)
+
+
+async def _fallback(target: Target, network: Network, versions: Sequence[int]) -> Optional[bool]:
+    """Whether a client that says that it fell back is refused (RFC 7507)."""
+    if len(versions) < 2:
+        return None
+    lower = sorted(versions)[-2]
+    hello = HELLOS[NAMES[lower]]
+    hello = replace(hello, suites=(*hello.suites, FALLBACK_SCSV))
+    offer, _chain = await _offered(target, network, NAMES[lower], hello)
+    if offer.accepted:
+        return False
+    if offer.accepted is None and not dropped(offer):
+        return None
+    alert = offer.failure.alert if offer.failure is not None else None
+    return True if alert in (None, INAPPROPRIATE_FALLBACK) else None
+
+
+async def _with_sessions(target: Target, network: Network, known: Inventory) -> Inventory:
+    """Resumption, and what is served without a name and to an unknown one."""
+    nameless = replace(target, server_name=None)
+    first, other = await side_by_side(
+        [_session(nameless, network, None), _session(replace(target, server_name=NOBODY), network)]
+    )
+    seen: dict[str, object] = {"unknown_name": other.served}
+    ticket = first.ticket
+    if first.session is not None:
+        resumed = await _session(nameless, network, ticket) if ticket is not None else None
+        seen["resumption"] = bool(resumed and resumed.session and resumed.session.resumed)
+        if resumed is not None and resumed.session is None:
+            seen["resumption"] = None
+        if ticket is not None and ticket.stateless:
+            seen.update(session_tickets=True, ticket_seconds=ticket.seconds)
+    chains = [
+        Chain(word, _base64(each.session.chain))
+        for word, each in (("no_name", first), ("unknown_name", other))
+        if each.session is not None
+    ]
+    return replace(known, chains=(*known.chains, *chains), **seen)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class _Handshake:
+    """``served`` is False where an alert ended it, ``None`` where something else did."""
+
+    served: Optional[bool]
+    session: Optional[Session] = None
+    ticket: Optional[Ticket] = None
+
+
+async def _session(target: Target, network: Network, ticket: Optional[Ticket] = None) -> _Handshake:
+    """A handshake of the local library, and the ticket that comes with the first words."""
+    session: Optional[Session] = None
+    try:
+        async with network.connect(target.endpoint.host, target.endpoint.port) as stream:
+            early = await begin_tls(target, stream)
+            stream.stage = "handshake"
+            session = await stream.start_tls(target.server_name, early, ticket=ticket)
+            talk = Talk(stream, dialogue(target, greeted=_agreed(target)))
+            if not _agreed(target):
+                await talk.greeting()
+            await talk.capabilities()
+            return _Handshake(True, session, stream.ticket())
+    except Broken as broken:
+        if session is not None:
+            return _Handshake(True, session)
+        return _Handshake(False if broken.failure.cause == "alert" else None)
