@@ -12,6 +12,7 @@ cd "$root"
 [ -e /etc/debian_version ] ||
     die "the demo builds its servers from Debian packages: run it on Debian 12 or 13 (a virtual machine will do)"
 [ "$(id -u)" = 0 ] || die "the demo starts containers with systemd in them: run it as root (sudo make demo)"
+[ -d "$cache/run" ] || echo "The first run takes two or three minutes: packages are installed and four servers built."
 scripts/setup.sh run
 
 reports=reports/demo

@@ -38,7 +38,8 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType]]:
     ("said", "pid", "state"),
     [
         ("running", GONE, "killed"),
-        ("running", os.getpid(), "killed"),  # the number went to another process
+        # the number went to another process
+        pytest.param("running", os.getpid(), "killed", id="running-reused-killed"),
         ("exited", 0, "exited"),
         ("created", 0, "created"),
     ],

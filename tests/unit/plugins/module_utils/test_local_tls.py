@@ -112,7 +112,8 @@ def test_noise_inside_is_a_failure() -> None:
     client.incoming.write(b"\x17\x03\x03\x00\x20" + bytes(32))
     with pytest.raises(TlsFailed) as caught:
         client.read()
-    assert caught.value.cause == "unexpected"
+    # "bad record mac", and from OpenSSL 3.5 on "record layer failure".
+    assert caught.value.cause in ("unexpected", "not_tls")
 
 
 ALERT = (0x15, 3, 3, 0, 2)
