@@ -23,7 +23,7 @@ from .hellos import ask
 from .local_tls import Session, Ticket
 from .model import Chain, Failure, Inventory, Listing, Offer
 from .talk import Talk, Target, begin_tls, dialogue
-from .transport import Broken, Network, side_by_side
+from .transport import Broken, Network, both
 from .wire import ssl2, suites
 from .wire.enumeration import NAMES, Enumeration
 from .wire.hello import (
@@ -75,9 +75,7 @@ async def take_inventory(target: Target, network: Network, offers: Sequence[Offe
         for offer in offers
         if offer.name == name and offer.accepted
     ]
-    seen = await side_by_side([_listed(target, network, v, offer) for v, offer in spoken])
-    old = await _ssl2(target, network)
-    fallback = await _fallback(target, network, [version for version, _ in spoken])
+    seen, old, fallback, sessions = await _asked(target, network, spoken)
     properties = _properties([offer for each in seen for offer in each.offers])
     inventory = Inventory(
         ssl2=old,
@@ -87,9 +85,27 @@ async def take_inventory(target: Target, network: Network, offers: Sequence[Offe
         **properties,
     )
     tls12 = next((each for each in seen if each.listing.version == TLS12), None)
-    return Found(
-        await _with_sessions(target, network, inventory), _families(tls12) if tls12 else ()
-    )
+    return Found(_with_sessions(inventory, sessions), _families(tls12) if tls12 else ())
+
+
+async def _asked(
+    target: Target, network: Network, spoken: Sequence[tuple[int, Offer]]
+) -> tuple[list[_Seen], Optional[bool], Optional[bool], _Sessions]:
+    """All questions, in two rows: TLS 1.2 has the longest list, so the rest goes beside it."""
+
+    async def lists(only: bool) -> list[_Seen]:
+        rows = [(v, first) for v, first in spoken if (v == TLS12) is only]
+        return [await _listed(target, network, version, first) for version, first in rows]
+
+    async def rest() -> tuple[list[_Seen], Optional[bool], Optional[bool], _Sessions]:
+        versions = [version for version, _ in spoken]
+        sessions = await _sessions(target, network)
+        fallback = await _fallback(target, network, versions)
+        return await lists(False), await _ssl2(target, network), fallback, sessions
+
+    tls12, (others, old, fallback, sessions) = await both(lists(True), rest())
+    seen = sorted((*tls12, *others), key=lambda each: each.listing.version, reverse=True)
+    return seen, old, fallback, sessions
 
 
 async def _listed(target: Target, network: Network, version: int, first: Offer) -> _Seen:
@@ -217,18 +233,22 @@ async def _fallback(target: Target, network: Network, versions: Sequence[int]) -
     return True if alert in (None, INAPPROPRIATE_FALLBACK) else None
 
 
-async def _with_sessions(target: Target, network: Network, known: Inventory) -> Inventory:
-    """Resumption, and what is served without a name and to an unknown one."""
+async def _sessions(target: Target, network: Network) -> _Sessions:
     nameless = replace(target, server_name=None)
-    first, other = await side_by_side(
-        [_session(nameless, network, None), _session(replace(target, server_name=NOBODY), network)]
-    )
+    first = await _session(nameless, network)
+    other = await _session(replace(target, server_name=NOBODY), network)
+    again = await _session(nameless, network, first.ticket) if first.ticket is not None else None
+    return _Sessions(first, other, again)
+
+
+def _with_sessions(known: Inventory, sessions: _Sessions) -> Inventory:
+    """Resumption, and what is served without a name and to an unknown one."""
+    first, other, again = sessions.nameless, sessions.unknown, sessions.again
     seen: dict[str, object] = {"unknown_name": other.served}
     ticket = first.ticket
     if first.session is not None:
-        resumed = await _session(nameless, network, ticket) if ticket is not None else None
-        seen["resumption"] = bool(resumed and resumed.session and resumed.session.resumed)
-        if resumed is not None and resumed.session is None:
+        seen["resumption"] = bool(again and again.session and again.session.resumed)
+        if again is not None and again.session is None:
             seen["resumption"] = None
         if ticket is not None and ticket.stateless:
             seen.update(session_tickets=True, ticket_seconds=ticket.seconds)
@@ -247,6 +267,15 @@ class _Handshake:
     served: Optional[bool]
     session: Optional[Session] = None
     ticket: Optional[Ticket] = None
+
+
+@dataclass(frozen=True)
+class _Sessions:
+    """Handshakes without a name, with an unknown one, and with the ticket of the first."""
+
+    nameless: _Handshake
+    unknown: _Handshake
+    again: Optional[_Handshake]
 
 
 async def _session(target: Target, network: Network, ticket: Optional[Ticket] = None) -> _Handshake:

@@ -31,6 +31,7 @@ from .model import Failure
 from .text import clean
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 LINGER = 0.25
 """Seconds that the peer is given to end its side: its process is then gone, and not counted."""
@@ -373,6 +374,12 @@ def _look_up(name: str, found: dict[str, tuple[str, ...]]) -> None:
 def run(task: Coroutine[Any, Any, T]) -> T:
     """Runs a task to its end in an event loop of its own."""
     return asyncio.run(task)
+
+
+async def both(one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U]) -> tuple[T, U]:
+    """Runs two tasks of different kinds at the same time."""
+    first, second = await asyncio.gather(one, other)
+    return first, second
 
 
 async def side_by_side(tasks: Sequence[Coroutine[Any, Any, T]]) -> tuple[T, ...]:
