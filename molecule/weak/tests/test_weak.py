@@ -90,6 +90,23 @@ def test_what_is_exposed_is_found_and_named(
     assert all(f["expected"] and f["remediation"] for f in failing)
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("courier-bookworm", "waived"), ("courier-trixie", "pass"), ("courier-sid", "not_checked")],
+)
+def test_an_injected_command_is_seen_where_it_is_carried_out(
+    audit: tuple[int, dict[str, Any]], host: str, status: str
+) -> None:
+    """CVE-2021-38084 in the courier-pop of Debian 12 (waived in the lab's inventory), gone in 13.
+
+    The POP3 of courier-sid has no certificate, so nothing can be seen inside TLS.
+    """
+    subject = f"pop3://{ipv4(HOSTS[host])}:110"
+    found = [f for f in findings(audit[1], host) if f["check_id"] == "INJ-02"]
+    (finding,) = [f for f in found if f["subject"] == subject]
+    assert finding["status"] == status or (status == "not_checked" and finding["status"] == "error")
+
+
 def test_a_host_without_a_mail_server_fails_nothing(audit: tuple[int, dict[str, Any]]) -> None:
     (host,) = (h for h in audit[1]["hosts"] if h["host"] == "nomail")
     assert (host["verdict"], host["servers"]) == ("none", [])
