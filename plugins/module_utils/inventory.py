@@ -98,7 +98,7 @@ async def _asked(
         return [await _listed(target, network, version, first) for version, first in rows]
 
     async def rest() -> tuple[list[_Seen], Optional[bool], Optional[bool], _Sessions]:
-        versions = [version for version, _ in spoken]
+        versions = [version for version, _chain in spoken]
         sessions = await _sessions(target, network)
         fallback = await _fallback(target, network, versions)
         return await lists(False), await _ssl2(target, network), fallback, sessions
