@@ -12,7 +12,7 @@ set -euo pipefail
 part=${1:-dev}
 python_packages="ca-certificates git python3-venv"
 lab_packages="aardvark-dns iptables mmdebstrap netavark nftables openssh-client podman runc uidmap"
-tool_packages="mmdebstrap shellcheck"
+tool_packages="gnutls-bin mmdebstrap openssl shellcheck"
 case $part in
 run) packages="$python_packages $lab_packages" ;;
 dev) packages="$python_packages $lab_packages $tool_packages" ;;

@@ -84,6 +84,10 @@ class Peer:
         await self.send_raw(self._outgoing.read())
         self._tls = tls
 
+    def end(self) -> None:
+        """Says that no more will come."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     def reset(self) -> None:
         """Ends the connection with RST."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
