@@ -29,7 +29,7 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures
 
 WIDTH = 80
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-_DER = ("chain", "der")
+_DER = ("chain", "der", "certificates")
 
 
 def reported(seen: Sequence[EndpointObservation]) -> dict[str, Any]:
