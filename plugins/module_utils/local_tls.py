@@ -22,14 +22,18 @@ from typing import Optional
 
 from .model import Handshake
 from .text import clean
+from .wire.records import ALERTS
 
 CHUNK = 16 * 1024
 _OP_LEGACY_SERVER_CONNECT = 0x4  # ssl.OP_LEGACY_SERVER_CONNECT has a name since Python 3.12
 _VERSIONS = {"SSLv3": 0x0300, "TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303}
 
-# How OpenSSL calls an alert that it received, and what it says of bytes that are no TLS record
-# (ssl/sslerr.h and ssl/record of OpenSSL 1.1.1 to 3.5).
-_ALERT = re.compile("(?:ALERT|TLSV1|TLSV13)_(?!ALERT_)([A-Z_]+)")
+# How OpenSSL calls an alert that it received (those of RFC 6066 without the word), and what it says
+# of bytes that are no TLS record (ssl/sslerr.h and ssl/record of OpenSSL 1.1.1 to 3.5).
+_OF_RFC_6066 = "UNSUPPORTED_EXTENSION|CERTIFICATE_UNOBTAINABLE|UNRECOGNIZED_NAME|BAD_CERTIFICATE_"
+_ALERT = re.compile(f"(?:ALERT_|TLSV1_(?={_OF_RFC_6066}))([A-Z_]+)")
+_NUMBERS = {"USER_CANCELLED": 90, **{name.upper(): number for number, name in ALERTS.items()}}
+_PLACE = re.compile(r"^\[[^]]*\] | \(_ssl\.c:\d+\)$")
 _CAUSES = {
     "WRONG_VERSION_NUMBER": "not_tls",
     "HTTP_REQUEST": "not_tls",
@@ -165,9 +169,16 @@ def _failing() -> Iterator[None]:
     except ssl.SSLZeroReturnError:
         raise TlsFailed("closed", "close_notify") from None
     except ssl.SSLError as error:
-        reason = error.reason or str(error)
+        reason = _reason(error)
         found = _ALERT.search(reason)
         cause = "alert" if found else _CAUSES.get(reason, "unexpected")
-        alert = getattr(ssl, f"ALERT_DESCRIPTION_{found[1]}", None) if found else None
-        detail = clean(reason.lower(), 128)
-        raise TlsFailed(cause, detail, None if alert is None else int(alert)) from None
+        alert = _NUMBERS.get(found[1]) if found else None
+        raise TlsFailed(cause, clean(reason.lower(), 128), alert) from None
+
+
+def _reason(error: ssl.SSLError) -> str:
+    """OpenSSL's word for what went wrong; where Python has none, from its text.
+
+    It has none for the alerts of RFC 7301 and RFC 4279. The place in Python's source is left out.
+    """
+    return error.reason or _PLACE.sub("", str(error)).replace(" ", "_").upper()

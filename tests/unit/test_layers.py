@@ -31,7 +31,7 @@ INSIDE_MODULE_UTILS = {
     "model": {"text"},
     "wire": FLOOR,
     "config": FLOOR,
-    "local_tls": FLOOR,
+    "local_tls": FLOOR | {"wire"},
     "transport": FLOOR | {"local_tls"},
     "talk": FLOOR | {"transport", "wire"},
     "hellos": FLOOR | {"talk", "transport", "wire"},

@@ -238,6 +238,9 @@ def _contradiction(offered: ClientHello, seen: ServerHello) -> Optional[Failure]
     if seen.suite not in offered.suites:
         detail = f"answered with suite {seen.suite:#06x}, which was not offered"
         return Failure("hello", "unexpected", detail)
+    if seen.group is not None and seen.group not in offered.groups:
+        detail = f"answered with group {seen.group:#06x}, which was not offered"
+        return Failure("hello", "unexpected", detail)
     return None
 
 

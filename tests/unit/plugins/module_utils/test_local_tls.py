@@ -124,6 +124,13 @@ ALERT = (0x15, 3, 3, 0, 2)
     [
         ((*ALERT, 2, 70), "alert", "tlsv1_alert_protocol_version", 70),
         ((*ALERT, 2, 40), "alert", None, 40),
+        ((*ALERT, 2, 90), "alert", None, 90),
+        ((*ALERT, 2, 109), "alert", None, 109),
+        ((*ALERT, 2, 110), "alert", None, 110),
+        ((*ALERT, 2, 112), "alert", None, 112),
+        ((*ALERT, 2, 115), "alert", None, 115),
+        ((*ALERT, 2, 116), "alert", None, 116),
+        ((*ALERT, 2, 120), "alert", "tlsv1_alert_no_application_protocol", 120),
         ((*ALERT, 1, 0), "closed", "close_notify", None),
         (b"HTTP/1.1 400 Bad Request\r\n", "not_tls", None, None),
         (b"* OK hello\r\n", "not_tls", None, None),

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Optional
 
 import pytest
@@ -56,6 +57,7 @@ def reply(*events: Event) -> Reply:
         ("tls1.2", [TLS10, ServerHelloDone()], None, False, None, None),
         ("tls1.3", [RETRY], None, True, None, None),
         ("tls1.3", [TLS12], None, None, "unexpected", None),  # a suite that was not offered
+        ("tls1.3", [replace(RETRY, group=0xFAFA)], None, None, "unexpected", None),  # a group
         ("tls1.0", [TLS12], None, None, "unexpected", None),  # a higher version
         ("cbc", [TLS12], None, None, "unexpected", None),
         ("deprecated", [TLS10, ServerHelloDone()], None, True, None, None),
