@@ -15,7 +15,7 @@ FOLDERS = ("hostile", "ground_truth")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Other releases of OpenSSL word some ends of a handshake otherwise; that is not labelled yet."""
+    """Other releases of OpenSSL word some ends of a handshake otherwise, not labelled yet."""
     if ssl.OPENSSL_VERSION_INFO[:2] == LABELLED:
         return
     reason = f"the labels were written with OpenSSL 3.0, and this is {ssl.OPENSSL_VERSION}"
