@@ -205,14 +205,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import change, courier_change, dovecot_change, selfsigned
-from ..module_utils.config.courier_edit import Stale as CourierStale
-from ..module_utils.config.dovecot_edit import Stale as DovecotStale
 from ..module_utils.config.dovecot_edit import Wanted
+from ..module_utils.config.edit import Stale
 from ..module_utils.local_proof import LocalProof
 from ..module_utils.model import Endpoint, Origin, Service, TlsMode
 from ..module_utils.transaction import FileState, capture, rewritten
 
-EXPECTED = (change.Refused, DovecotStale, CourierStale, selfsigned.CannotMake, OSError, ValueError)
+EXPECTED = (change.Refused, Stale, selfsigned.CannotMake, OSError, ValueError)
 
 
 def main() -> None:

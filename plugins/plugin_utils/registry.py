@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
+from ..module_utils.wire.records import ALERTS
 from .registry_data import SUITES
 
 VERSIONS: dict[int, str] = {
@@ -92,37 +93,6 @@ GROUPS: dict[int, Group] = {
 
 # What else these groups are called by OpenSSL, GnuTLS and people; compared in lower case.
 _GROUP_ALIASES = {"p-256": 23, "p-384": 24, "p-521": 25, "p-192": 19, "p-224": 21}
-
-ALERTS: dict[int, str] = {
-    0: "close_notify",
-    10: "unexpected_message",
-    20: "bad_record_mac",
-    22: "record_overflow",
-    40: "handshake_failure",
-    42: "bad_certificate",
-    43: "unsupported_certificate",
-    44: "certificate_revoked",
-    45: "certificate_expired",
-    46: "certificate_unknown",
-    47: "illegal_parameter",
-    48: "unknown_ca",
-    49: "access_denied",
-    50: "decode_error",
-    51: "decrypt_error",
-    70: "protocol_version",
-    71: "insufficient_security",
-    80: "internal_error",
-    86: "inappropriate_fallback",
-    90: "user_canceled",
-    100: "no_renegotiation",
-    109: "missing_extension",
-    110: "unsupported_extension",
-    112: "unrecognized_name",
-    113: "bad_certificate_status_response",
-    115: "unknown_psk_identity",
-    116: "certificate_required",
-    120: "no_application_protocol",
-}
 
 SIGNATURE_SCHEMES: dict[int, str] = {
     0x0101: "rsa_pkcs1_md5",

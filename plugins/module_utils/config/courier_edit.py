@@ -17,13 +17,9 @@ from typing import Optional
 
 from . import shell
 from .courier import SourceFile, evaluate
+from .edit import MARK, Stale
 
-MARK = "# postmaster.tls: weaker than the policy, was: "
 _BARE = re.compile(r"[A-Za-z0-9_/.-]+\Z")
-
-
-class Stale(ValueError):
-    """A line to be neutralised is no longer what was observed; the message is a sentence."""
 
 
 def edit(path: str, text: str, wants: Mapping[str, str], overrides: Mapping[int, str]) -> str:

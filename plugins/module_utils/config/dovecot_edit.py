@@ -30,9 +30,9 @@ from .dovecot import (
     settings,
 )
 from .dovecot_origin import OLD_NAMES
+from .edit import MARK, Stale
 
 DROP_IN = "99-postmaster-tls.conf"
-MARK = "# postmaster.tls: weaker than the policy, was: "
 HEADER = (
     "# Written by postmaster.tls: TLS policy of this host's IMAP, POP3 and ManageSieve logins.\n"
     "# Changes made here are overwritten by the next hardening run.\n"
@@ -50,10 +50,6 @@ _NEW_NAMES = {old: new for new, olds in OLD_NAMES.items() for old in olds}
 
 Read = Callable[[str], Optional[str]]
 Glob = Callable[[str], Sequence[str]]
-
-
-class Stale(ValueError):
-    """A line to be neutralised is no longer what was observed; the message is a sentence."""
 
 
 @dataclass(frozen=True)
