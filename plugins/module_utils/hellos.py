@@ -31,6 +31,7 @@ from .wire.offers import (
     outcome,
     second,
     settle,
+    shown,
     unanswered,
 )
 from .wire.reader import NeedMore, WireError
@@ -64,8 +65,9 @@ async def ask_hellos(
     settled = await _settled(target, network, left, alive)
     asked = {offer.name: offer for offer in (canary, *settled)}
     combined = [asked[name] for name in COVERS if name in asked]
-    derived += [each for offer in combined for each in concluded(offer)]
-    parts = [n for offer in combined if not concluded(offer) for n in COVERS[offer.name]]
+    told = [each for offer in combined for each in (*concluded(offer), *shown(offer))]
+    derived, names = derived + told, {each.name for each in told}
+    parts = [n for offer in combined for n in COVERS[offer.name] if n not in names]
     more = await _several(target, network, parts)
     more = await _settled(target, network, more, alive or _any(more))
     found = {offer.name: offer for offer in (*asked.values(), *derived, *more)}

@@ -265,6 +265,15 @@ def concluded(offer: Offer) -> tuple[Offer, ...]:
     return tuple(Offer(name, False, failure=said) for name in covered)
 
 
+def shown(offer: Offer) -> tuple[Offer, ...]:
+    """The version that an accepted combined hello shows: asked for alone it would be chosen too."""
+    parts = [n for n in COVERS.get(offer.name, ()) if HELLOS[n].version == offer.version]
+    versions = HELLOS[offer.name].versions
+    if not offer.accepted or not versions:
+        return ()
+    return tuple(replace(offer, name=name) for name in parts)
+
+
 def closed_as_refusal(offer: Offer, agreed: bool, sent: Optional[ClientHello] = None) -> bool:
     """Whether the end of the connection is the server's answer to the hello (``sent``).
 
