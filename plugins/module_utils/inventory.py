@@ -40,7 +40,7 @@ from .wire.hello import (
     TLS13,
     ClientHello,
 )
-from .wire.offers import COVERS, HELLOS, closed_as_refusal, dropped, outcome
+from .wire.offers import COVERS, HELLOS, closed_as_refusal, dropped, drops, outcome
 from .wire.schemes import kind
 
 LEFT_OUT = ("forbidden",)
@@ -78,7 +78,7 @@ async def take_inventory(target: Target, network: Network, offers: Sequence[Offe
         for offer in offers
         if offer.name == name and offer.accepted
     ]
-    seen, old, fallback, sessions = await _asked(target, network, spoken)
+    seen, old, fallback, sessions = await _asked(target, network, spoken, drops(offers))
     hidden = await _by_signatures(target, network, seen)
     properties = _properties([offer for each in seen for offer in each.offers])
     inventory = Inventory(
@@ -96,13 +96,14 @@ async def take_inventory(target: Target, network: Network, offers: Sequence[Offe
 
 
 async def _asked(
-    target: Target, network: Network, spoken: Sequence[tuple[int, Offer]]
+    target: Target, network: Network, spoken: Sequence[tuple[int, Offer]], hangs_up: bool
 ) -> tuple[list[_Seen], Optional[bool], Optional[bool], _Sessions]:
     """All questions, in two rows: TLS 1.2 has the longest list, so the rest goes beside it."""
 
     async def lists(only: bool) -> list[_Seen]:
-        rows = [(v, first) for v, first in spoken if (v == TLS12) is only]
-        return [await _listed(target, network, version, first) for version, first in rows]
+        signature = next((first.signature for v, first in spoken if v == TLS12), None)
+        rows = [(*row, hangs_up, signature) for row in spoken if (row[0] == TLS12) is only]
+        return [await _listed(target, network, Enumeration(*row)) for row in rows]
 
     async def rest() -> tuple[list[_Seen], Optional[bool], Optional[bool], _Sessions]:
         versions = [version for version, _chain in spoken]
@@ -115,8 +116,8 @@ async def _asked(
     return seen, old, fallback, sessions
 
 
-async def _listed(target: Target, network: Network, version: int, first: Offer) -> _Seen:
-    lists, last, chains = Enumeration(version, first), None, []
+async def _listed(target: Target, network: Network, lists: Enumeration) -> _Seen:
+    version, last, chains = lists.version, None, []
     for _turn in range(MOST_HELLOS):
         hello = lists.next_hello()
         if hello is None:

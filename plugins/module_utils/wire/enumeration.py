@@ -30,9 +30,15 @@ _EXTRAS = ((STATUS_REQUEST, b"\x01\0\0\0\0"), (HEARTBEAT, b"\x01"))
 
 
 class Enumeration:
-    """What one version has. ``first`` is what its hello of offers.py got; it was accepted."""
+    """What one version has. ``first`` is what its hello of offers.py got; it was accepted.
 
-    def __init__(self, version: int, first: Offer) -> None:
+    ``drops``: it is known that this server drops who it refuses. ``signature`` is a scheme that it
+    signed with in another version.
+    """
+
+    def __init__(
+        self, version: int, first: Offer, drops: bool = False, signature: Optional[int] = None
+    ) -> None:
         self.version = version
         self._hello = self._asked = HELLOS[NAMES[version]]
         self._left_suites = list(self._hello.suites)
@@ -45,10 +51,10 @@ class Enumeration:
         self._narrow = True  # groups that were found are taken off while suites are asked for
         self._blamed = self._passed_over = self._again = False
         self._behind = False  # groups that were found stand behind those that are left
-        self._drops = False  # it is known that this server drops who it refuses
+        self._drops = drops
         self._reversed: Optional[int] = None
         self._order_told = False
-        self._schemes = Schemes(version, self._hello.signatures)
+        self._schemes = Schemes(version, self._hello.signatures, signature)
         self.offers: list[Offer] = []
         self.complete = True
         self.add(first)

@@ -43,14 +43,19 @@ def kind(scheme: int) -> str:
 
 
 class Schemes:
-    """The schemes of one version, out of those ``offered``; ``found`` in the order of finding."""
+    """The schemes of one version, out of those ``offered``; ``found`` in the order of finding.
 
-    def __init__(self, version: int, offered: tuple[int, ...]) -> None:
+    ``seen`` is one that the server made in another version: its key is of that kind.
+    """
+
+    def __init__(self, version: int, offered: tuple[int, ...], seen: Optional[int] = None) -> None:
         self._version = version
         self._all = self._asked = offered
         self._left = [s for s in offered if version < TLS13 or in_13(s)]
         self._never = tuple(s for s in offered if s not in self._left)
         self._likely = [s for s in LIKELY if s in offered] if version == TLS13 else []
+        if seen is not None:
+            self._likely = [s for s in self._likely if kind(s) == kind(seen)]
         self._doubt: Optional[int] = None  # it stood alone in a hello that was refused
         self._wary = False  # that hello was then refused with all of them, too
         self._settled: set[str] = set()  # kinds of key that are known to have no more

@@ -55,12 +55,12 @@ def got(peer: Peer, name: str, sent: ClientHello) -> Offer:
     return outcome(name, reply, None, sent)
 
 
-def listed(peer: Peer, version: int) -> tuple[Listing, int]:
+def listed(peer: Peer, version: int, seen: Optional[int] = None) -> tuple[Listing, int]:
     """The listing of a version that the peer speaks, and the hellos after the first."""
     name, asked = NAMES[version], 0
     first = got(peer, name, HELLOS[name])
     assert first.accepted
-    lists = Enumeration(version, first)
+    lists = Enumeration(version, first, signature=seen)
     while (sent := lists.next_hello()) is not None:
         lists.add(got(peer, name, sent))
         asked += 1
@@ -71,10 +71,10 @@ def listed(peer: Peer, version: int) -> tuple[Listing, int]:
     return lists.listing(), asked
 
 
-def signed(peer: Peer, version: int) -> tuple[Listing, int]:
+def signed(peer: Peer, version: int, seen: Optional[int] = None) -> tuple[Listing, int]:
     """The same, with the hellos that ask for signature schemes alone, and how many those are."""
     name, asked = NAMES[version], 0
-    lists = Enumeration(version, got(peer, name, HELLOS[name]))
+    lists = Enumeration(version, got(peer, name, HELLOS[name]), signature=seen)
     for ask_for, take_in in (
         (lists.next_hello, lists.add),
         (lists.about_order, lists.confirm),
@@ -232,6 +232,15 @@ def test_signature_schemes(peer: Peer, version: int, schemes: tuple[int, ...], h
     assert (found.complete, found.all_signatures) == (True, True)
     assert asked == hellos
     assert set(found.suites) == fitting(peer, version)
+
+
+@pytest.mark.parametrize(("seen", "hellos"), [(None, 9), (0x0403, 8), (0x0603, 8)])
+def test_a_scheme_of_another_version_saves_a_hello(seen: Optional[int], hellos: int) -> None:
+    peer = Peer((TLS13,), suites.TLS13[:3], groups=CURVES, signs=ECDSA[:1])
+    found, alone = signed(peer, TLS13, seen)
+    assert found.signatures == ECDSA[:1]
+    _found, others = listed(peer, TLS13, seen)
+    assert alone + others == hellos
 
 
 def test_a_scheme_that_fails_hides_no_suite() -> None:

@@ -26,9 +26,11 @@ from ansible_collections.postmaster.tls.plugins.module_utils.wire.offers import 
     Reply,
     closed_as_refusal,
     concluded,
+    drops,
     outcome,
     second,
     settle,
+    shown,
     unanswered,
 )
 
@@ -228,3 +230,41 @@ def test_the_names_that_policies_rely_on() -> None:
         *["cbc", "static_rsa", "dhe", "broken"],
         *["deprecated", "forbidden", "alpn"],
     }
+
+
+SHOWN = [
+    (Offer("deprecated", True, 0x0302, 0x2F), ["tls1.1"]),
+    (Offer("deprecated", True, 0x0301, 0x2F), ["tls1.0"]),
+    (Offer("deprecated", True, 0x0300, 0x2F), ["ssl3"]),
+    (Offer("deprecated", False, 0x0303, 0x2F), []),  # it does not know the extension
+    (Offer("deprecated", None, 0x0302, 0xFEFE), []),
+    (Offer("deprecated", False), []),
+    (Offer("forbidden", True, 0x0303, 0x2F), []),
+    (Offer("tls1.2", True, 0x0303, 0x2F), []),
+]
+
+
+@pytest.mark.parametrize(("offer", "names"), SHOWN)
+def test_the_version_that_a_combined_hello_shows(offer: Offer, names: list[str]) -> None:
+    told = shown(offer)
+    assert [each.name for each in told] == names
+    assert all((each.accepted, each.suite) == (True, 0x2F) for each in told)
+
+
+HANGS_UP = [
+    (Offer("ssl3", False, failure=Failure("hello", "closed")), True),
+    (
+        Offer("ssl3", False, failure=Failure("hello", "reset", "(to deprecated)")),
+        True,
+    ),
+    (Offer("ssl3", False, failure=Failure("hello", "closed", "close_notify")), False),
+    (Offer("ssl3", False, failure=Failure("hello", "alert", "handshake_failure", 40)), False),
+    (Offer("ssl3", None, failure=Failure("hello", "closed")), False),
+    (Offer("ssl3", False), False),
+    (Offer("ssl3", True), False),
+]
+
+
+@pytest.mark.parametrize(("offer", "known"), HANGS_UP)
+def test_who_is_known_to_hang_up(offer: Offer, known: bool) -> None:
+    assert drops([Offer("tls1.2", True), offer]) is known
