@@ -248,11 +248,12 @@ async def _sessions(target: Target, network: Network, old: bool) -> _Sessions:
     """``old``: a version older than TLS 1.3 is spoken, which can be renegotiated."""
     nameless, stranger = (replace(target, server_name=name) for name in (None, NOBODY))
     first = await _session(nameless, network)
-    renegotiable = old and available()
-    other = await (_again if renegotiable else _session)(stranger, network)
-    if renegotiable and other.served is False:  # only because of the name, perhaps
-        tried = await renegotiate(target, network)
-        other = replace(other, renegotiation=tried.accepted)
+    newest = TLS12 if old else TLS13
+    other = await (
+        _seen_inside(stranger, network, newest) if available() else _session(stranger, network)
+    )
+    if available() and other.served is False:  # only because of the name, perhaps
+        other = replace(await _seen_inside(target, network, newest), served=False, chain=())
     again = await _session(nameless, network, first.ticket) if first.ticket is not None else None
     return _Sessions(first, other, again)
 
@@ -261,6 +262,10 @@ def _with_sessions(known: Inventory, sessions: _Sessions) -> Inventory:
     """Resumption, renegotiation, and what is served without a name and to an unknown one."""
     first, other, again = sessions.nameless, sessions.unknown, sessions.again
     seen: dict[str, object] = {"unknown_name": other.served, "renegotiation": other.renegotiation}
+    if known.ocsp_staple is None:
+        seen["ocsp_staple"] = other.stapled
+    if known.client_certificate is None:
+        seen["client_certificate"] = other.asked
     ticket = first.ticket
     if first.served:
         seen["resumption"] = bool(again and again.resumed)
@@ -285,6 +290,8 @@ class _Handshake:
     resumed: bool = False
     ticket: Optional[Ticket] = None
     renegotiation: Optional[bool] = None
+    stapled: Optional[bool] = None
+    asked: Optional[bool] = None
 
 
 @dataclass(frozen=True)
@@ -316,10 +323,16 @@ async def _session(target: Target, network: Network, ticket: Optional[Ticket] = 
         return _Handshake(False if broken.failure.cause == "alert" else None)
 
 
-async def _again(target: Target, network: Network) -> _Handshake:
-    """A handshake of an older version, and an attempt to begin another on it."""
-    tried = await renegotiate(target, network)
-    return _Handshake(tried.served, tried.chain, renegotiation=tried.accepted)
+async def _seen_inside(target: Target, network: Network, newest: int) -> _Handshake:
+    """A handshake that sees what TLS 1.3 hides, and up to TLS 1.2 tries to begin another."""
+    seen = await renegotiate(target, network, newest)
+    return _Handshake(
+        seen.served,
+        seen.chain,
+        renegotiation=seen.accepted,
+        stapled=seen.stapled,
+        asked=seen.asked,
+    )
 
 
 # ---------------------------------------------------------------------------------------------

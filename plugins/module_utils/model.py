@@ -312,8 +312,8 @@ class Chain:
 class Inventory:
     """What a port has beyond what a profile needs to decide: depth ``full``.
 
-    All that is ``None`` was not observed: TLS 1.3 hides most, and a suite with CBC is needed to
-    see ``encrypt_then_mac``. ``fallback_scsv``: a fallback is refused (RFC 7507).
+    All that is ``None`` was not observed: TLS 1.3 has no use for most, and a suite with CBC is
+    needed to see ``encrypt_then_mac``. ``fallback_scsv``: a fallback is refused (RFC 7507).
     ``ticket_seconds`` is the lifetime hint of a session ticket. ``unknown_name``: a name in SNI
     that nobody has is served. ``renegotiation``: one that the client began was carried out, up to
     TLS 1.2 (it was tried once).

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The OpenSSL that Python is linked to, for what its ``ssl`` module does not offer.
 
-That is to begin a renegotiation, and to name the signature schemes that a handshake may use. As
+That is to begin a renegotiation, to name the signature schemes that a handshake may use, and to see
+what TLS 1.3 encrypts: a stapled OCSP response, the request for a client certificate. As
 local_tls.py it is a state machine between two buffers and verifies nothing; bytes are carried by
 who uses it. Where a function is missing (LibreSSL, a Python with OpenSSL built in), there is no
 client. Source: openssl/ssl.h, bio.h and err.h of OpenSSL 1.1.1 to 3.5.
@@ -16,7 +17,7 @@ import contextlib
 import ctypes
 import functools
 from collections.abc import Iterator
-from ctypes import POINTER, c_char_p, c_int, c_long, c_uint64, c_ulong, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_char_p, c_int, c_long, c_uint64, c_ulong, c_void_p
 from types import SimpleNamespace
 from typing import Any, Optional
 
@@ -24,6 +25,7 @@ from .library.loader import Prototypes, load
 from .local_tls import CHUNK, TlsFailed
 from .text import clean
 
+_AskedForCertificate = CFUNCTYPE(c_int, c_void_p, c_void_p, c_void_p)
 _PROTOTYPES: Prototypes = {
     "TLS_client_method": (c_void_p, ()),
     "SSL_CTX_new": (c_void_p, (c_void_p,)),
@@ -31,6 +33,7 @@ _PROTOTYPES: Prototypes = {
     "SSL_CTX_ctrl": (c_long, (c_void_p, c_int, c_long, c_void_p)),
     "SSL_CTX_set_options": (c_uint64, (c_void_p, c_uint64)),
     "SSL_CTX_set_cipher_list": (c_int, (c_void_p, c_char_p)),
+    "SSL_CTX_set_client_cert_cb": (None, (c_void_p, _AskedForCertificate)),
     "SSL_new": (c_void_p, (c_void_p,)),
     "SSL_free": (None, (c_void_p,)),
     "SSL_ctrl": (c_long, (c_void_p, c_int, c_long, c_void_p)),
@@ -55,6 +58,8 @@ _PROTOTYPES: Prototypes = {
     "ERR_reason_error_string": (c_char_p, (c_ulong,)),
 }
 _SET_TLSEXT_HOSTNAME = 55
+_SET_STATUS_REQUEST_TYPE, _OCSP = 65, 1
+_GET_OCSP_RESPONSE = 70
 _SET_SIGALGS_LIST = 98
 _SET_MIN_PROTO_VERSION = 123
 _SET_MAX_PROTO_VERSION = 124
@@ -82,6 +87,7 @@ def available() -> bool:
 class OpenSslClient:
     """A client; to be made only where there is one (:func:`available`), and to be closed.
 
+    ``asked``: the server asked for a client certificate; it got none.
     ``newest`` is the highest version to offer. ``signatures`` names schemes as OpenSSL does
     (``RSA-PSS+SHA256:ed25519``), all that it has where it is empty.
     """
@@ -96,6 +102,9 @@ class OpenSslClient:
         found.SSL_CTX_ctrl(self._context, _SET_MAX_PROTO_VERSION, newest, None)
         found.SSL_CTX_set_options(self._context, _OPTIONS)
         found.SSL_CTX_set_cipher_list(self._context, b"DEFAULT:@SECLEVEL=0")
+        self.asked = False
+        self._callback = _AskedForCertificate(self._was_asked)  # kept as long as it may be called
+        found.SSL_CTX_set_client_cert_cb(self._context, self._callback)
         if signatures:
             words = signatures.encode("ascii")
             found.SSL_CTX_ctrl(self._context, _SET_SIGALGS_LIST, 0, words)
@@ -103,6 +112,7 @@ class OpenSslClient:
         self._in, self._out = (found.BIO_new(found.BIO_s_mem()) for _end in range(2))
         found.SSL_set_bio(self._session, self._in, self._out)  # owns both from here on
         found.SSL_set_connect_state(self._session)
+        found.SSL_ctrl(self._session, _SET_STATUS_REQUEST_TYPE, _OCSP, None)
         if server_name is not None:
             name = server_name.encode("ascii")
             found.SSL_ctrl(self._session, _SET_TLSEXT_HOSTNAME, 0, name)
@@ -151,6 +161,12 @@ class OpenSslClient:
         """The version that was agreed on."""
         return int(self._lib.SSL_version(self._session))
 
+    def stapled(self) -> bool:
+        """Whether an OCSP response came with the certificate."""
+        response = c_void_p()
+        place = ctypes.byref(response)
+        return bool(self._lib.SSL_ctrl(self._session, _GET_OCSP_RESPONSE, 0, place) > 0)
+
     def chain(self) -> tuple[bytes, ...]:
         """The served chain: DER, leaf first."""
         stack = self._lib.SSL_get_peer_cert_chain(self._session)
@@ -163,6 +179,10 @@ class OpenSslClient:
         place = c_void_p(ctypes.addressof(buffer))
         self._lib.i2d_X509(certificate, ctypes.byref(place))
         return buffer.raw[: max(size, 0)]
+
+    def _was_asked(self, _session: int, _certificate: int, _key: int) -> int:
+        self.asked = True
+        return 0
 
     @contextlib.contextmanager
     def _own_errors(self) -> Iterator[None]:

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Handshakes that Python's ``ssl`` cannot make: one that is renegotiated, one for one kind of key.
 
+What TLS 1.3 encrypts is seen on them, too.
+
 A client that may renegotiate makes the server work at will, for little of its own work
 (CVE-2011-1473); so one attempt is made, on one connection, and counted. A server refuses by the
 alert no_renegotiation or by hanging up (RFC 5246 sections 7.2.2 and 7.4.1.1); who says nothing at
@@ -13,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 from .local_tls import TlsFailed
@@ -35,25 +37,30 @@ OpenSSL calls them."""
 class Renegotiation:
     """``served`` is False where an alert ended the first handshake, ``None`` where else it ended.
 
-    ``accepted``: the second was carried out.
+    ``accepted``: the second was carried out. ``stapled``: an OCSP response came with the chain;
+    ``asked``: a client certificate was asked for.
     """
 
     served: Optional[bool]
     chain: tuple[bytes, ...] = ()
     accepted: Optional[bool] = None
+    stapled: Optional[bool] = None
+    asked: Optional[bool] = None
 
 
-async def renegotiate(target: Target, network: Network) -> Renegotiation:
-    """A handshake of TLS 1.2 or older, and one attempt to begin another on it."""
-    chain: tuple[bytes, ...] = ()
+async def renegotiate(target: Target, network: Network, newest: int = TLS12) -> Renegotiation:
+    """A handshake of ``newest`` or older, and one attempt to begin another on it up to TLS 1.2."""
+    seen = Renegotiation(None)
     try:
-        async with _shaken(target, network, TLS12) as (client, stream):
-            chain = client.chain()
-            return Renegotiation(True, chain, await _again(client, stream))
+        async with _shaken(target, network, newest) as (client, stream):
+            chain, stapled, asked = client.chain(), client.stapled(), client.asked
+            seen = Renegotiation(True, chain, None, stapled, asked)
+            if client.version() >= TLS13:
+                return seen
+            return replace(seen, accepted=await _again(client, stream))
     except Broken as broken:
-        if chain:
-            return Renegotiation(True, chain)
-        return Renegotiation(False if broken.failure.cause == "alert" else None)
+        refused = broken.failure.cause == "alert" and not seen.served
+        return Renegotiation(False) if refused else seen
 
 
 async def chain_for(target: Target, network: Network, kind: str) -> tuple[bytes, ...]:

@@ -289,7 +289,7 @@ endpoints:
           without a name in SNI (C(no_name)) and with one that nobody has (C(unknown_name)).
         - C(renegotiation) says whether one that the client began was carried out. It is tried once, on one connection, by
           the OpenSSL that Python is linked to.
-        - What TLS 1.3 hides, or no suite shows, is C(null).
+        - What TLS 1.3 has no use for, or no suite shows, is C(null).
       type: dict
       sample:
         ssl2: false

@@ -5,7 +5,8 @@
 
 As in labels.py, a label follows from the options alone. ``facts``: signs12 and signs13 (all
 schemes of that version; the others are refused), renegotiation, keys (the certificates that are
-served to who asks for each kind), order12 (whose order of suites wins).
+served to who asks for each kind), order12 (whose order of suites wins), staple (an OCSP response
+comes with the certificate), asks (for a client certificate).
 """
 
 from __future__ import annotations
@@ -36,6 +37,14 @@ OPENSSL: tuple[Label, ...] = (
     # Keys
     Label("two keys", (T12, T13), options=f"{MODERN} {DUAL} -sigalgs RSA-PSS+SHA256:ECDSA+SHA256", facts={"signs12": {0x0804, P256}, "signs13": {0x0804, P256}, "keys": 2}),
     Label("two keys, 1.3 only", (T13,), options=f"-tls1_3 {DUAL}", facts={"signs13": {*PSS, P256}, "keys": 2}),
+    # What TLS 1.3 encrypts
+    Label("staples", (T12, T13), options=f"{MODERN} -status_file {{folder}}/ocsp.der", facts={"staple": True, "asks": False}),
+    Label("staples nothing", (T12, T13), options=MODERN, facts={"staple": False}),
+    Label("1.3, staples", (T13,), options="-tls1_3 -status_file {folder}/ocsp.der", facts={"staple": True, "asks": False}),
+    Label("1.3, staples nothing", (T13,), options="-tls1_3", facts={"staple": False}),
+    Label("asks for a certificate", (T12, T13), options=f"{MODERN} -verify 1", facts={"asks": True}),
+    Label("1.3, asks for a certificate", (T13,), options="-tls1_3 -verify 1", facts={"asks": True, "staple": False}),
+    Label("1.3, wants a certificate", (T13,), options="-tls1_3 -Verify 1", facts={"asks": True}),
     # Renegotiation: off by default since OpenSSL 3.0
     Label("renegotiates", (T12,), options=f"{RSA12} -client_renegotiation", facts={"renegotiation": True}),
     Label("renegotiates, 1.3 too", (T12, T13), options=f"{MODERN} -client_renegotiation", facts={"renegotiation": True}),
@@ -53,6 +62,7 @@ GNUTLS: tuple[Label, ...] = (
     Label("1.3, one of RSA-PSS", (T13,), options=f"{_G}TLS1.3{_PSS}", facts={"signs13": {0x0804}, "renegotiation": None}),
     Label("1.3, P-256", (T13,), options=f"{_G}TLS1.3:-SIGN-ALL:+SIGN-ECDSA-SECP256R1-SHA256", certificate="p256", facts={"signs13": {P256}}),
     Label("1.2 and 1.3", (T12, T13), options=f"{_G}TLS1.3:+VERS-TLS1.2", facts={"signs13": PSS}),
+    Label("1.3, asks for a certificate", (T13,), options=f"{_G}TLS1.3"[3:], facts={"asks": True}),
 )
 
 # tlslite-ng: by its own defaults RSA-PSS and PKCS #1 with SHA-256 and better, and SHA-1 or SHA-224.

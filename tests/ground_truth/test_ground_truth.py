@@ -149,6 +149,8 @@ def inventory_differences(label: Label, seen: EndpointObservation) -> Iterator[s
             "order": listing.order,
             "renegotiation": found.renegotiation,
             "keys": len(keys),
+            "staple": found.ocsp_staple,
+            "asks": found.client_certificate,
         }[name.rstrip("123")]
         if actual != expected:
             yield f"{label.name}: {name} is {actual}, not {expected}"

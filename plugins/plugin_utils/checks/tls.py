@@ -214,6 +214,8 @@ def alpn(seen: EndpointObservation, _subject: Subject) -> Verdict:
 def client_certificate(seen: EndpointObservation, _subject: Subject) -> Verdict:
     """TLS-10: no client certificate is asked for that nothing uses."""
     asked = [o.client_certificate for o in seen.offers if o.client_certificate is not None]
+    if seen.inventory is not None and seen.inventory.client_certificate is not None:
+        asked.append(seen.inventory.client_certificate)
     if not asked and _only_13(seen):
         return not_applicable("TLS 1.3 hides the request from who looks from outside")
     if not asked:

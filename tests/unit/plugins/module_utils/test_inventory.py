@@ -134,7 +134,13 @@ def test_tls13_alone_hides_the_rest() -> None:
     found = seen.inventory
     assert found is not None
     assert [listing.version for listing in found.listings] == [0x0304]
-    assert (found.secure_renegotiation, found.compression, found.ocsp_staple) == (None, None, None)
+    assert (found.secure_renegotiation, found.compression, found.renegotiation) == (
+        None,
+        None,
+        None,
+    )
+    # Not hidden from who shakes hands.
+    assert (found.ocsp_staple, found.client_certificate) == (False, False)
     assert found.fallback_scsv is None
     assert [chain.asked_by for chain in found.chains] == ["no_name", "unknown_name"]
     assert {offer.accepted for offer in seen.offers} == {True, False}

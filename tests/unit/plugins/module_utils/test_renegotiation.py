@@ -74,10 +74,13 @@ def deaf(peer: ssl.SSLSocket) -> None:
         silent(raw)
 
 
-def asked(behaviour: Behaviour, mode: TlsMode = TlsMode.IMPLICIT) -> Renegotiation:
+def asked(
+    behaviour: Behaviour, mode: TlsMode = TlsMode.IMPLICIT, newest: int = 0x0303
+) -> Renegotiation:
     async def ask(port: int) -> Renegotiation:
         endpoint = Endpoint("127.0.0.1", port, Service.IMAP, mode)
-        return await renegotiate(Target(endpoint, "x.invalid", ""), SocketNetwork(Limits(total=1)))
+        target = Target(endpoint, "x.invalid", "")
+        return await renegotiate(target, SocketNetwork(Limits(total=1)), newest)
 
     with evil(behaviour) as server:
         found = run(ask(server.port))
@@ -142,6 +145,16 @@ def test_words_in_between_are_no_answer() -> None:
         silent(peer)
 
     assert asked(inside(talks, TAKES)).accepted is True
+
+
+@pytest.mark.parametrize("newest", [0x0303, 0x0304])
+@pytest.mark.parametrize("asks", [True, False])
+def test_the_request_for_a_client_certificate(asks: bool, newest: int) -> None:
+    made = tls(ALLOW_CLIENT_RENEGOTIATION)
+    made.verify_mode = ssl.CERT_OPTIONAL if asks else ssl.CERT_NONE
+    found = asked(lambda sock: imaps(sock, made), newest=newest)
+    assert (found.served, found.asked, found.stapled) == (True, asks, False)
+    assert found.accepted is (None if newest == 0x0304 else True)
 
 
 @pytest.mark.parametrize(("kind", "count"), [("ecdsa", 1), ("rsa", 0)])

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -47,6 +47,11 @@ def without(name: str, **changes: Any) -> Any:
 def listed(**changes: Any) -> Any:
     """Port 993 with a list of TLS 1.2."""
     return imaps(inventory=Inventory(listings=(Listing(0x0303, **changes),)))
+
+
+def tls13_only(asked: Optional[bool]) -> Any:
+    """Port 993 that speaks TLS 1.3 only and asks for a client certificate or not."""
+    return imaps(Offer("tls1.2", False), inventory=Inventory(client_certificate=asked))
 
 
 IGNORES, CHOOSES = Handshake(0x0304, 0x1302, ""), Handshake(0x0304, 0x1302, "imap")
@@ -123,6 +128,9 @@ PORTS = [
     ("TLS-11", "", imaps(tls12(signature=0x0201)), "fail", "medium", "sha1"),
     ("TLS-11", "", imaps(tls12(signature=None)), "not_checked", "medium", ""),
     # What depth full adds
+    ("TLS-10", "", tls13_only(True), "fail", "medium", "asked for"),
+    ("TLS-10", "", tls13_only(False), "pass", "medium", ""),
+    ("TLS-10", "", tls13_only(None), "not_applicable", "medium", "hides"),
     ("TLS-01", "", imaps(inventory=Inventory(ssl2=True)), "fail", "high", "SSLv2 accepted"),
     ("TLS-01", "", imaps(inventory=Inventory(ssl2=False)), "pass", "high", ""),
     ("TLS-05", "", listed(dh_bits=(1024, 2048)), "fail", "high", "1024"),
