@@ -37,6 +37,7 @@ _NUMBERS = {"USER_CANCELLED": 90, **{name.upper(): number for number, name in AL
 # OpenSSL 1.1.1 has no word at all for the alerts of RFC 7301 and RFC 4279.
 _NO_WORD = "UNKNOWN_ERROR"
 _ALERT_RECORD = struct.Struct(">BHHBB")
+ALERT_BYTES = 7
 _PLACE = re.compile(r"^\[[^]]*\] | \(_ssl\.c:\d+\)$")
 _CAUSES = {
     "WRONG_VERSION_NUMBER": "not_tls",
@@ -177,11 +178,11 @@ class _Incoming:
     def write(self, data: bytes) -> None:
         """Takes what the peer sent."""
         self.buffer.write(data)
-        self._last = (self._last + data[-_ALERT_RECORD.size :])[-_ALERT_RECORD.size :]
+        self._last = (self._last + data)[-ALERT_BYTES:]
 
     def alert(self) -> Optional[int]:
         """The number of an alert in clear that came last (RFC 5246 section 7.2), else ``None``."""
-        if len(self._last) < _ALERT_RECORD.size:
+        if len(self._last) < ALERT_BYTES:
             return None
         kind, _version, length, _level, number = _ALERT_RECORD.unpack(self._last)
         return int(number) if (kind, length) == (ALERT, 2) else None
