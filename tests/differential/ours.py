@@ -24,6 +24,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.wire.suites import 
 from .view import (
     CURVES,
     FIELDS,
+    KEMS,
     LISTED,
     NONE,
     Names,
@@ -61,9 +62,12 @@ def view(seen: EndpointObservation) -> View:
         topics[groups_of(version)] = _listed(answer, listing, "groups")
         codes.update(listing.groups if listing else ())
     known = all(topics[groups_of(version)] is not None for version in LISTED)
-    curves = codes.difference(HYBRID_GROUPS, FF_GROUPS)
-    topics[CURVES] = groups(curves) if known else None
-    topics[FIELDS] = groups(codes.intersection(FF_GROUPS)) if known else None
+    kinds = {
+        CURVES: codes.difference(HYBRID_GROUPS, FF_GROUPS),
+        FIELDS: codes.intersection(FF_GROUPS),
+        KEMS: codes.intersection(HYBRID_GROUPS),
+    }
+    topics.update({kind: groups(found) if known else None for kind, found in kinds.items()})
     return View(TOOL, "", topics)
 
 

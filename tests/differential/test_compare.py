@@ -33,6 +33,7 @@ from ansible_collections.postmaster.tls.tests.differential.compare import (
 from ansible_collections.postmaster.tls.tests.differential.view import (
     CURVES,
     FIELDS,
+    KEMS,
     LISTED,
     NONE,
     OFFERED,
@@ -161,6 +162,7 @@ def test_our_view() -> None:
     assert topics[suites_of("TLSv1")] == topics[groups_of("TLSv1")] == NONE
     assert topics[groups_of("TLSv1.3")] == {"X25519MLKEM768", "x25519", "ffdhe2048"}
     assert (topics[CURVES], topics[FIELDS]) == ({"x25519", "secp256r1"}, {"ffdhe2048"})
+    assert topics[KEMS] == {"X25519MLKEM768"}
 
 
 def test_our_view_of_a_port_without_tls() -> None:

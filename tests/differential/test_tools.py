@@ -22,6 +22,7 @@ from ansible_collections.postmaster.tls.tests.differential.target import KINDS, 
 from ansible_collections.postmaster.tls.tests.differential.view import (
     CURVES,
     FIELDS,
+    KEMS,
     LISTED,
     OFFERED,
     Names,
@@ -115,6 +116,15 @@ def test_testssl() -> None:
     }
     assert seen.topics[CURVES] == NIST | {"x25519", "x448"}
     assert seen.topics[FIELDS] == {f"ffdhe{bits}" for bits in (3072, 4096, 6144, 8192)}
+
+
+def test_testssl_lists_kems_since_3_2() -> None:
+    rows = json.loads(read("testssl-3.0.8-courier.json"))
+    assert KEMS not in testssl.view(json.dumps(rows), "3.0.8").topics
+    assert testssl.view(json.dumps(rows), "3.2.1").topics[KEMS] == NOTHING
+    rows.append({"id": "FS_KEMs", "finding": "X25519MLKEM768 SecP256r1MLKEM768"})
+    seen = testssl.view(json.dumps(rows), "3.2.1")
+    assert seen.topics[KEMS] == {"X25519MLKEM768", "SecP256r1MLKEM768"}
 
 
 def test_testssl_on_a_port_without_tls() -> None:

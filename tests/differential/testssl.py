@@ -4,7 +4,7 @@
 """testssl.sh: how it is called, and what its JSON says.
 
 It asks with hellos of its own and with this machine's OpenSSL. Elliptic curves and finite fields
-are two lists over TLS 1.2 and 1.3 together, and only those of suites with forward secrecy.
+are two lists over TLS 1.2 and 1.3 together; since 3.2 there is a third, of groups with ML-KEM.
 Source: testssl.sh(1), and run_protocols, run_cipher_per_proto and run_pfs of 3.0.8 (run_fs in 3.2).
 """
 
@@ -18,6 +18,7 @@ from .target import Target
 from .view import (
     CURVES,
     FIELDS,
+    KEMS,
     LISTED,
     NONE,
     Names,
@@ -41,7 +42,7 @@ VERSIONS = {
     "TLS1_2": "TLSv1.2",
     "TLS1_3": "TLSv1.3",
 }
-LISTS = {"ECDHE_curves": CURVES, "DH_groups": FIELDS}
+WITHOUT_KEMS = "3.0."
 _NO_TLS = "doesn't seem to be a TLS/SSL enabled server"
 _CIPHER = re.compile(r"cipher-(ssl3|tls1|tls1_1|tls1_2|tls1_3)_x([0-9a-f]+)\Z")
 _CIPHER_VERSIONS = {
@@ -86,6 +87,8 @@ def view(text: str, version: str) -> View:
     }
     topics.update(_suites(found))
     topics.update(_groups(found))
+    if not version.startswith(WITHOUT_KEMS):
+        topics[KEMS] = _group_list(found, "_KEMs")
     return View(TOOL, version, topics)
 
 
@@ -105,10 +108,15 @@ def _suites(found: Mapping[str, str]) -> dict[str, Names]:
 
 
 def _groups(found: Mapping[str, str]) -> dict[str, Names]:
-    curves = next((found[word] for word in found if word.endswith("_ECDHE_curves")), "")
     # A field that is none of RFC 7919 is called "Unknown DH group" or by the RFC that has it.
     fields = _FIELD.findall(found.get("DH_groups", ""))
     return {
-        CURVES: groups(group_named(name) for name in curves.split()),
+        CURVES: _group_list(found, "_ECDHE_curves"),
         FIELDS: groups(group_named(name) for name in fields),
     }
+
+
+def _group_list(found: Mapping[str, str], end: str) -> Names:
+    # The id begins with "PFS" in 3.0 and with "FS" since 3.2.
+    names = next((found[word] for word in found if word.endswith(end)), "")
+    return groups(group_named(name) for name in names.split())

@@ -6,7 +6,8 @@
 A view has topics, and for each the names that the tool saw there; ``None`` is a topic that it asked
 for without getting an answer, and a topic that is absent is one that it never asks for. Topics are
 ``TLSv1.2`` (holds OFFERED where that version is offered), ``TLSv1.2 suites``, ``TLSv1.2 groups``,
-and for tools that do not tell versions apart ``curves`` (elliptic) and ``fields`` (finite).
+and for tools that do not tell versions apart ``curves`` (elliptic), ``fields`` (finite) and
+``kems`` (with ML-KEM).
 Names are those of IANA's registry "TLS Parameters", as plugin_utils/registry.py has them.
 """
 
@@ -25,7 +26,7 @@ from ansible_collections.postmaster.tls.plugins.plugin_utils.registry import (
 )
 
 OFFERED = "offered"
-CURVES, FIELDS = "curves", "fields"
+CURVES, FIELDS, KEMS = "curves", "fields", "kems"
 LISTED = tuple(name for name in VERSIONS.values() if name != "SSLv2")
 """The versions whose suites are listed; SSL 2.0 has suites of its own, and is only asked for."""
 
