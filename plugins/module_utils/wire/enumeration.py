@@ -127,7 +127,7 @@ class Enumeration:
         """After a hello without an answer: whether another one is worth it.
 
         A server that prefers finite-field Diffie-Hellman and has no parameters drops who offers
-        it (see offers.second), so these suites are held back and asked last.
+        it (see offers.without_fields), so these suites are held back and asked last.
         """
         held = [suite for suite in self._left_suites if suite in known.EPHEMERAL_DH]
         if held and len(held) < len(self._left_suites) and not self._suites_done:
