@@ -112,7 +112,7 @@ async def relay(host: str, rtt: float) -> None:
     async def connect(near: Half, port: int) -> None:
         far = Half(rtt / 2)
         near.other, far.other = far, near
-        await asyncio.sleep(rtt)  # to connect takes a round trip too
+        await asyncio.sleep(rtt * 1.5)  # SYN, its answer, and the ACK that lets the server speak
         try:
             await loop.create_connection(lambda: far, host, port)
         except OSError:

@@ -66,7 +66,9 @@ class ActionModule(ActionBase):
 
 def _posture(host: str, hostvars: Any, args: dict[str, Any], now: datetime) -> Posture:
     """The host's posture, or one that says that there is none."""
-    registered = hostvars[host].get(args["variable"]) or {}
+    # Raw: what was registered holds no templates, and looking for some in it takes longer than
+    # all the rest of the report.
+    registered = hostvars.raw_get(host).get(args["variable"]) or {}
     if registered.get("posture"):
         return from_plain(Posture, registered["posture"])
     problem = Problem("the host could not be observed: it was not reached, or observing it failed")

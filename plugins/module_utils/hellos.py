@@ -4,9 +4,9 @@
 """The hellos of one port: few connections where everything old is refused, more where it is not.
 
 A hello that offers several things and is refused outright refuses each of them, so a hard port is
-seen in four hellos. Only what is not refused together is then asked for one by one. The hellos are
-in wire/offers.py, and so is what an answer means; here they are sent. A port that accepts nothing
-at all refuses nothing either: TLS is broken there.
+seen in five hellos. An acceptance shows one of them, and the others are offered again. The hellos
+are in wire/offers.py, and so is what an answer means; here they are sent. A port that accepts
+nothing at all refuses nothing either: TLS is broken there.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Optional
 
-from .model import Failure, Offer, TlsMode
+from .model import Failure, Handshake, Offer, TlsMode
 from .talk import Target, begin_tls
-from .transport import Broken, Network, Stream, side_by_side
+from .transport import Broken, Network, Stream, Told, side_by_side
 from .wire.flight import ServerFlight
 from .wire.hello import ClientHello
 from .wire.offers import (
@@ -29,10 +29,11 @@ from .wire.offers import (
     closed_as_refusal,
     concluded,
     outcome,
-    second,
+    rest,
     settle,
     shown,
     unanswered,
+    without_fields,
 )
 from .wire.reader import NeedMore, WireError
 
@@ -46,37 +47,119 @@ class Hellos:
 
 
 async def ask_hellos(
-    target: Target, network: Network, shook_hands: bool, leave_out: Collection[str] = ()
+    target: Target,
+    network: Network,
+    handshake: Told[Optional[Handshake]],
+    leave_out: Collection[str] = (),
 ) -> Hellos:
     """All hellos; only the first where it shows that nobody here speaks TLS.
 
-    ``shook_hands``: the local TLS library completed a handshake on this port. ``leave_out`` names
-    hellos (not the first) that are not needed.
+    ``handshake`` is the first that the local TLS library completes on this port, ``None`` if it
+    completes none; it is told while the hellos are asked, and waited for only where it matters.
+    ``leave_out`` names hellos (not the first) that are not needed.
     """
-    canary, chain = await _ask(target, network, FIRST[0], HELLOS[FIRST[0]])
-    if not (shook_hands or _worth_asking_on(canary)):
+    target, canary, chain = await _canary(target, network, handshake)
+    alive = bool(canary.accepted) or await handshake.told() is not None
+    if not (alive or _worth_asking_on(canary)):
         return Hellos((canary,), chain)
-    (canary,) = await _settled(target, network, (canary,), shook_hands)
-    derived = [*concluded(canary)]
+    if alive:
+        (canary,) = await _settled(target, network, (canary,), alive)
+    derived = concluded(canary)
     known = {*leave_out, *(offer.name for offer in derived)}
-    others = await _several(target, network, [name for name in FIRST[1:] if name not in known])
-    alive = shook_hands or _any((canary, *others))
-    left = (canary, *others) if not shook_hands else others
-    settled = await _settled(target, network, left, alive)
-    asked = {offer.name: offer for offer in (canary, *settled)}
-    combined = [asked[name] for name in COVERS if name in asked]
-    told = [each for offer in combined for each in (*concluded(offer), *shown(offer))]
-    derived, names = derived + told, {each.name for each in told}
-    parts = [n for offer in combined for n in COVERS[offer.name] if n not in names]
-    more = await _several(target, network, parts)
-    more = await _settled(target, network, more, alive or _any(more))
-    found = {offer.name: offer for offer in (*asked.values(), *derived, *more)}
+    chains = [[name for name in chain if name not in known] for chain in _CHAINS]
+    if alive:  # it is plain that TLS is spoken here: no chain waits for the answers of another
+        rows = [_chain(target, network, names) for names in chains]
+        rows.append(_foreign(target, network, handshake))
+    else:
+        names = [name for chain in chains for name in chain]
+        rows = [_row(target, network, (*names, FOREIGN), (canary,), alive)]
+    others = [offer for row in await side_by_side(rows) for offer in row]
+    found = {offer.name: offer for offer in (canary, *derived, *others)}
     return Hellos(tuple(found[name] for name in HELLOS if name in found), chain)
 
 
+FOREIGN = "alpn"
+_CHAINS = (("forbidden",), ("deprecated", "tls1.3"))
+"""Hellos that are sent one after the other, side by side with the other chain and the injection:
+two connections may be open at a port, and what may have to be divided takes longest."""
+_BEFORE_TLS = ("greeting", "starttls")
+
+
+async def _canary(
+    target: Target, network: Network, handshake: Told[Optional[Handshake]]
+) -> tuple[Target, Offer, tuple[bytes, ...]]:
+    """The first hello. It shows too whether this port takes STARTTLS before it has greeted."""
+    name = FIRST[0]
+    eager = replace(target, eager=target.endpoint.tls_mode is TlsMode.STARTTLS)
+    offer, chain = await _ask(eager, network, name, HELLOS[name])
+    hasty = eager.eager and offer.failure is not None and offer.failure.stage in _BEFORE_TLS
+    if not hasty or await handshake.told() is None:
+        return eager, offer, chain
+    return (target, *await _ask(target, network, name, HELLOS[name]))
+
+
+async def _foreign(
+    target: Target, network: Network, handshake: Told[Optional[Handshake]]
+) -> tuple[Offer, ...]:
+    """The client of another protocol, where names in ALPN are looked at."""
+    shook = await handshake.told()
+    if shook is not None and shook.alpn == "":
+        return ()  # the name of its own protocol is left unanswered
+    return await _row(target, network, (FOREIGN,))
+
+
+async def _chain(target: Target, network: Network, names: Sequence[str]) -> tuple[Offer, ...]:
+    """Hellos one after the other, each with its parts."""
+    found: list[Offer] = []
+    for name in names:
+        found += await _row(target, network, (name,))
+    return tuple(found)
+
+
+async def _row(
+    target: Target,
+    network: Network,
+    names: Sequence[str],
+    before: tuple[Offer, ...] = (),
+    alive: bool = True,
+) -> tuple[Offer, ...]:
+    """Hellos, and the parts of those that are not refused as a whole."""
+    offers = (*before, *await _several(target, network, names))
+    alive = alive or _any(offers)
+    offers = await _settled(target, network, offers, alive)
+    combined = [offer for offer in offers if offer.name in COVERS]
+    derived = [each for offer in combined for each in concluded(offer)]
+    for offer in combined:
+        derived += await _divided(target, network, offer) if offer.accepted else ()
+    known = {offer.name for offer in derived}
+    parts = [n for offer in combined for n in COVERS[offer.name] if n not in known]
+    more = await _several(target, network, parts)
+    more = await _settled(target, network, more, alive or _any(more))
+    return (*offers, *derived, *more)
+
+
+async def _divided(target: Target, network: Network, offer: Offer) -> list[Offer]:
+    """What the answers show of an accepted combined hello: one part each, until none is left."""
+    name, left, found = offer.name, list(COVERS[offer.name]), []
+    while (part := shown(offer, left)) is not None:
+        found.append(replace(offer, name=part))
+        left.remove(part)
+        if len(left) < 2:
+            break
+        hello = rest(name, left)
+        (offer,) = await _settled(
+            target, network, ((await _ask(target, network, name, hello))[0],), True, hello
+        )
+    return [*found, *(concluded(offer, left) if left else ())]
+
+
 def _worth_asking_on(first: Offer) -> bool:
-    ended = first.failure is not None and first.failure.cause in ("closed", "reset", "alert")
+    said = first.failure
+    ended = said is not None and said.stage == "hello" and said.cause in _ENDS
     return first.accepted is not None or ended
+
+
+_ENDS = ("closed", "reset", "alert")
 
 
 def _any(offers: Sequence[Offer]) -> bool:
@@ -89,18 +172,26 @@ async def _several(target: Target, network: Network, names: Sequence[str]) -> tu
 
 
 async def _settled(
-    target: Target, network: Network, offers: tuple[Offer, ...], alive: bool
+    target: Target,
+    network: Network,
+    offers: tuple[Offer, ...],
+    alive: bool,
+    sent: Optional[ClientHello] = None,
 ) -> tuple[Offer, ...]:
-    """Makes refusals of closed connections, asking again what was not answered, one by one."""
+    """Makes refusals of closed connections, asking again what was not answered, one by one.
+
+    ``sent`` is the hello itself where it is none of HELLOS.
+    """
     if not alive:
         return offers
     agreed = target.endpoint.tls_mode is TlsMode.STARTTLS
     settled: list[Offer] = []
     for offer in offers:
-        if closed_as_refusal(offer, agreed):
+        hello = sent or HELLOS[offer.name]
+        if closed_as_refusal(offer, agreed, hello):
             settled.append(replace(offer, accepted=False))
         elif unanswered(offer):
-            again, _chain = await _ask(target, network, offer.name, second(offer.name))
+            again, _chain = await _ask(target, network, offer.name, without_fields(hello))
             settled.append(settle(offer, again))
         else:
             settled.append(offer)
@@ -112,7 +203,7 @@ async def _ask(
 ) -> tuple[Offer, tuple[bytes, ...]]:
     """What one hello got, and the chain that came with it."""
     answer = await ask(target, network, hello)
-    return outcome(name, answer.reply, answer.failure), answer.reply.chain
+    return outcome(name, answer.reply, answer.failure, hello), answer.reply.chain
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,14 @@ import contextlib
 import functools
 import re
 import ssl
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Optional
 
 from .model import Handshake
 from .text import clean
-from .wire.records import ALERTS
+from .wire.records import ALERT, ALERTS
 
 CHUNK = 16 * 1024
 _OP_LEGACY_SERVER_CONNECT = 0x4  # ssl.OP_LEGACY_SERVER_CONNECT has a name since Python 3.12
@@ -33,6 +34,10 @@ _VERSIONS = {"SSLv3": 0x0300, "TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0
 _OF_RFC_6066 = "UNSUPPORTED_EXTENSION|CERTIFICATE_UNOBTAINABLE|UNRECOGNIZED_NAME|BAD_CERTIFICATE_"
 _ALERT = re.compile(f"(?:ALERT_|TLSV1_(?={_OF_RFC_6066}))([A-Z_]+)")
 _NUMBERS = {"USER_CANCELLED": 90, **{name.upper(): number for number, name in ALERTS.items()}}
+# OpenSSL 1.1.1 has no word at all for the alerts of RFC 7301 and RFC 4279.
+_NO_WORD = "UNKNOWN_ERROR"
+_ALERT_RECORD = struct.Struct(">BHHBB")
+ALERT_BYTES = 7
 _PLACE = re.compile(r"^\[[^]]*\] | \(_ssl\.c:\d+\)$")
 _CAUSES = {
     "WRONG_VERSION_NUMBER": "not_tls",
@@ -88,10 +93,10 @@ class LocalTls:
     def __init__(
         self, server_name: Optional[str], alpn: str = "", ticket: Optional[Ticket] = None
     ) -> None:
-        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.incoming, self.outgoing = _Incoming(), ssl.MemoryBIO()
         self._alpn = alpn
         self._object = _context(alpn).wrap_bio(
-            self.incoming,
+            self.incoming.buffer,
             self.outgoing,
             server_hostname=server_name,
             session=ticket.session if ticket else None,
@@ -99,7 +104,7 @@ class LocalTls:
 
     def handshake(self) -> bool:
         """Goes on with the handshake; whether it is complete. Raises TlsFailed."""
-        with _failing():
+        with self._failing():
             try:
                 self._object.do_handshake()
             except ssl.SSLWantReadError:
@@ -108,13 +113,13 @@ class LocalTls:
 
     def encrypt(self, data: bytes) -> bytes:
         """The records to send for ``data``. Raises TlsFailed."""
-        with _failing():
+        with self._failing():
             self._object.write(data)
         return self.outgoing.read()
 
     def read(self) -> Optional[bytes]:
         """Decrypted bytes, b"" at the end, ``None`` where more must come. Raises TlsFailed."""
-        with _failing():
+        with self._failing():
             try:
                 return self._object.read(CHUNK)
             except ssl.SSLWantReadError:
@@ -137,6 +142,21 @@ class LocalTls:
             return None
         return Ticket(session, session.ticket_lifetime_hint, session.has_ticket)
 
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except ssl.SSLZeroReturnError:
+            raise TlsFailed("closed", "close_notify") from None
+        except ssl.SSLError as error:
+            reason = _reason(error)
+            found = _ALERT.search(reason)
+            alert = _NUMBERS.get(found[1]) if found else None
+            if reason == _NO_WORD:
+                alert = self.incoming.alert()
+            cause = "alert" if found or alert is not None else _CAUSES.get(reason, "unexpected")
+            raise TlsFailed(cause, clean(reason.lower(), 128), alert) from None
+
     def _chain(self) -> tuple[bytes, ...]:
         public = getattr(self._object, "get_unverified_chain", None)  # Python 3.13
         if public is not None:
@@ -146,6 +166,26 @@ class LocalTls:
             return tuple(ssl.PEM_cert_to_DER_cert(c.public_bytes()) for c in private() or ())
         leaf = self._object.getpeercert(binary_form=True)
         return (leaf,) if leaf else ()
+
+
+class _Incoming:
+    """The library's input buffer, and the last bytes that went in."""
+
+    def __init__(self) -> None:
+        self.buffer = ssl.MemoryBIO()
+        self._last = b""
+
+    def write(self, data: bytes) -> None:
+        """Takes what the peer sent."""
+        self.buffer.write(data)
+        self._last = (self._last + data)[-ALERT_BYTES:]
+
+    def alert(self) -> Optional[int]:
+        """The number of an alert in clear that came last (RFC 5246 section 7.2), else ``None``."""
+        if len(self._last) < ALERT_BYTES:
+            return None
+        kind, _version, length, _level, number = _ALERT_RECORD.unpack(self._last)
+        return int(number) if (kind, length) == (ALERT, 2) else None
 
 
 @functools.lru_cache(maxsize=8)
@@ -160,20 +200,6 @@ def _context(alpn: str) -> ssl.SSLContext:
     if alpn:
         context.set_alpn_protocols([alpn])
     return context
-
-
-@contextlib.contextmanager
-def _failing() -> Iterator[None]:
-    try:
-        yield
-    except ssl.SSLZeroReturnError:
-        raise TlsFailed("closed", "close_notify") from None
-    except ssl.SSLError as error:
-        reason = _reason(error)
-        found = _ALERT.search(reason)
-        cause = "alert" if found else _CAUSES.get(reason, "unexpected")
-        alert = _NUMBERS.get(found[1]) if found else None
-        raise TlsFailed(cause, clean(reason.lower(), 128), alert) from None
 
 
 def _reason(error: ssl.SSLError) -> str:

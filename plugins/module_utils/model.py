@@ -13,6 +13,7 @@ to the controller. Words: XCCDF 1.2 (status), RFC 8314 (Implicit TLS, STARTTLS).
 from __future__ import annotations
 
 import enum
+import functools
 import typing
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Optional, TypeVar
@@ -446,7 +447,7 @@ def from_plain(cls: type[T], data: Any) -> T:
 
 
 _NONE = None.__class__
-_HINTS: dict[type, dict[str, Any]] = {}
+_hints = functools.lru_cache(maxsize=None)(typing.get_type_hints)
 
 
 def _build(kind: Any, data: Any, where: str) -> Any:
@@ -478,10 +479,8 @@ def _enum(kind: type[enum.Enum], data: Any, where: str) -> enum.Enum:
 def _dataclass(kind: Any, data: Any, where: str) -> Any:
     if not isinstance(data, dict):
         raise ValueError(f"{where}: expected a mapping, got {type(data).__name__}")
-    hints = _HINTS.setdefault(kind, typing.get_type_hints(kind))
+    hints = _hints(kind).items()
     try:
-        return kind(
-            **{n: _build(h, data[n], f"{where}.{n}") for n, h in hints.items() if n in data}
-        )
+        return kind(**{n: _build(h, data[n], f"{where}.{n}") for n, h in hints if n in data})
     except TypeError as error:
         raise ValueError(f"{where}: {error}") from None

@@ -5,7 +5,8 @@
 
 Per open port one conversation (greeting, capabilities, inert login attempts, TLS, capabilities
 again, STARTTLS again), one that slips a command in behind STARTTLS (injection.py), and the hellos
-of hellos.py: five on a port that is hard already, so seven connections. A closed port costs one.
+of hellos.py: five on a port that is hard already, so seven connections. The hellos begin as soon
+as the conversation shows that TLS is to be had, and go on beside it. A closed port costs one.
 This file knows the order of questions; the protocols are in wire/, sockets and limits in
 transport.py, and what is good or bad is not known here at all.
 
@@ -26,7 +27,15 @@ from typing import Any, Optional
 from .hellos import ask_hellos
 from .injection import slip_in
 from .inventory import LEFT_OUT, take_inventory
-from .model import Endpoint, EndpointObservation, Failure, LoginAttempt, Service, TlsMode
+from .model import (
+    Endpoint,
+    EndpointObservation,
+    Failure,
+    Handshake,
+    LoginAttempt,
+    Service,
+    TlsMode,
+)
 from .talk import Talk, Target, dialogue
 from .transport import (
     Broken,
@@ -34,6 +43,7 @@ from .transport import (
     Network,
     SocketNetwork,
     Stream,
+    Told,
     is_address,
     resolve,
     run,
@@ -114,10 +124,16 @@ async def _probe(targets: Sequence[Target], limits: Limits) -> tuple[EndpointObs
 
 
 class _Notes:
-    """The observation as it grows; what was seen stays, also when the connection breaks."""
+    """The observation as it grows; what was seen stays, also when the connection breaks.
+
+    What those beside the conversation wait for: ``begins`` whether it is worth to ask for TLS,
+    ``shook`` the first handshake.
+    """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.seen = EndpointObservation(endpoint)
+        self.begins: Told[bool] = Told()
+        self.shook: Told[Optional[Handshake]] = Told()
 
     def see(self, **changes: Any) -> None:
         self.seen = replace(self.seen, **changes)
@@ -132,20 +148,26 @@ async def observe(target: Target, network: Network) -> EndpointObservation:
     if not target.resolved:
         notes.fail(Failure("connect", "unreachable", "the name has no address"))
         return notes.seen
-    await _converse(target, network, notes)
-    if not target.quick and _tls_to_ask(notes.seen):
-        await side_by_side([_inject(target, network, notes), _hellos(target, network, notes)])
+    await side_by_side([_talks(target, network, notes), _hellos(target, network, notes)])
     notes.see(connections=network.connections(*place))
     return notes.seen
 
 
+async def _talks(target: Target, network: Network, notes: _Notes) -> None:
+    await _converse(target, network, notes)
+    notes.begins.tell(_tls_to_ask(notes.seen))
+    notes.shook.tell(notes.seen.handshake)
+    if not target.quick and _tls_to_ask(notes.seen):
+        await _inject(target, network, notes)
+
+
 async def _hellos(target: Target, network: Network, notes: _Notes) -> None:
-    shook = notes.seen.handshake
-    # A server that leaves the name of its own protocol unanswered does not look at ALPN at all.
-    leave_out = ("alpn",) if shook and shook.alpn == "" else ()
-    if target.full:
-        leave_out = (*leave_out, *LEFT_OUT)
-    hellos = await ask_hellos(target, network, shook is not None, leave_out)
+    if target.quick or not await notes.begins.told():
+        return
+    leave_out = LEFT_OUT if target.full else ()
+    hellos = await ask_hellos(target, network, notes.shook, leave_out)
+    if all(offer.accepted is None for offer in hellos.offers) and not _tls_to_ask(notes.seen):
+        return  # STARTTLS was promised, and then refused
     notes.see(offers=hellos.offers, chain=_base64(hellos.chain) or notes.seen.chain)
     if target.full and any(offer.accepted for offer in hellos.offers):
         found = await take_inventory(target, network, hellos.offers)
@@ -214,22 +236,35 @@ async def _conversation(target: Target, network: Network, notes: _Notes, alpn: s
                 return
             await _secure(target, stream, notes, alpn, talk.dialogue.trailing())
             talk = Talk(stream, dialogue(target, greeted=True))
-        inside = await talk.capabilities()
-        notes.see(
-            capabilities_tls=inside.names,
-            mechanisms_tls=inside.mechanisms,
-            starttls_inside=inside.starttls,
-        )
-        if not target.quick:
-            notes.see(starttls_accepted_inside=await _taken_again(talk))
+        await _inside(talk, notes, target.quick)
         if not notes.seen.starttls_accepted_inside:
             await stream.send(talk.dialogue.logout())
 
 
-async def _taken_again(talk: Talk) -> Optional[bool]:
+async def _inside(talk: Talk, notes: _Notes, quick: bool) -> None:
+    """What is told inside TLS, and whether STARTTLS is carried out there. Raises Broken."""
+    commands = (
+        [talk.dialogue.capability()]
+        if quick
+        else [talk.dialogue.capability(), talk.dialogue.starttls()]
+    )
+    at_once = talk.dialogue.pipelines(Capabilities(notes.seen.capabilities or ()))
+    await talk.send("capability", *(commands if at_once else commands[:1]))
+    inside = await talk.listed()
+    notes.see(
+        capabilities_tls=inside.names,
+        mechanisms_tls=inside.mechanisms,
+        starttls_inside=inside.starttls,
+    )
+    if not quick:
+        again = b"" if at_once else commands[1]
+        notes.see(starttls_accepted_inside=await _taken_again(talk, again))
+
+
+async def _taken_again(talk: Talk, starttls: bytes) -> Optional[bool]:
     """Whether STARTTLS is carried out inside TLS; who hangs up on it does not carry it out."""
     try:
-        answer = await talk.ask("starttls", talk.dialogue.starttls())
+        answer = await talk.ask("starttls", starttls)
         while isinstance(answer, Answer) and answer.capabilities is not None:
             answer = await talk.answer()  # to the question before: ManageSieve lists them twice
     except Broken as broken:
@@ -243,11 +278,15 @@ async def _cleartext(target: Target, talk: Talk, notes: _Notes) -> bool:
     notes.see(greeting=greeting.text, preauth=greeting.preauth)
     before = await talk.capabilities()
     notes.see(capabilities=before.names, mechanisms=before.mechanisms)
+    if before.starttls and not greeting.preauth:
+        notes.begins.tell(True)
     if not greeting.preauth and not target.quick:
         await _attempt_logins(target, talk, notes, before)
     answer = await talk.ask("starttls", talk.dialogue.starttls())
     agreed = isinstance(answer, Answer) and answer.ok
     notes.see(starttls=agreed)
+    if agreed:
+        notes.begins.tell(True)
     if not agreed and before.starttls:
         raise Broken(Failure("starttls", "refused", answer.text))
     if not agreed:
@@ -260,19 +299,28 @@ async def _attempt_logins(target: Target, talk: Talk, notes: _Notes, before: Cap
     done = notes.seen.attempts
     if any(attempt.refused is False for attempt in done):
         return
-    for attempt in talk.dialogue.attempts(before, target.nobody):
-        if attempt.command in [each.command for each in done]:
-            continue
+    made = [each.command for each in done]
+    attempts = talk.dialogue.attempts(before, target.nobody)
+    attempts = tuple(attempt for attempt in attempts if attempt.command not in made)
+    at_once = talk.dialogue.pipelines(before) and _promises_nothing(before)
+    if at_once:
+        await talk.send("login", *(attempt.data for attempt in attempts))
+    for attempt in attempts:
         # Written down before it is made: one that ends the connection is not made again.
         notes.see(attempts=(*done, LoginAttempt(attempt.command, None)))
-        answer = await talk.ask("login", attempt.data)
+        answer = await talk.ask("login", b"" if at_once else attempt.data)
         verdict = talk.dialogue.refused(attempt.command, answer)
         done = (*done, LoginAttempt(attempt.command, verdict, answer.text))
         notes.see(attempts=done)
-        if isinstance(answer, Challenge):
+        if isinstance(answer, Challenge) or (at_once and verdict is False):
             raise _Left
         if verdict is False:
             return
+
+
+def _promises_nothing(before: Capabilities) -> bool:
+    """Whether no login is to be had, by what the server says: all attempts will be refused."""
+    return not before.mechanisms and "USER" not in before.names
 
 
 async def _secure(
@@ -284,7 +332,8 @@ async def _secure(
         notes.fail(Failure("starttls", "unexpected", detail))
     stream.stage = "handshake"
     session = await stream.start_tls(target.server_name, early, alpn)
-    notes.see(handshake=session.handshake, chain=_base64(session.chain))
+    notes.see(handshake=session.handshake, chain=notes.seen.chain or _base64(session.chain))
+    notes.shook.tell(session.handshake)
 
 
 def _base64(chain: Sequence[bytes]) -> tuple[str, ...]:

@@ -30,7 +30,8 @@ class Target:
     """One address and port, the name to send in TLS, and a name that nobody has.
 
     ``quick``: only one conversation, without login attempts and hellos. ``full``: all that can be
-    seen, not only what is needed to judge.
+    seen, not only what is needed to judge. ``eager``: whoever asks this port for TLS only need not
+    wait for the greeting first.
     """
 
     endpoint: Endpoint
@@ -39,6 +40,7 @@ class Target:
     resolved: bool = True
     quick: bool = False
     full: bool = False
+    eager: bool = False
 
 
 class Talk:
@@ -60,9 +62,15 @@ class Talk:
 
     async def ask(self, stage: str, command: bytes) -> Union[Answer, Challenge]:
         """The answer to a command; raises Broken where the server says good-bye instead."""
-        self.stream.stage = stage
-        await self.stream.send(command)
+        await self.send(stage, command)
         return await self.answer()
+
+    async def send(self, stage: str, *commands: bytes) -> None:
+        """Sends commands at once, if there are any; their answers come in the same order."""
+        self.stream.stage = stage
+        data = b"".join(commands)
+        if data:
+            await self.stream.send(data)
 
     async def answer(self) -> Union[Answer, Challenge]:
         """The next answer; raises Broken where the server says good-bye instead."""
@@ -75,7 +83,12 @@ class Talk:
 
     async def capabilities(self) -> Capabilities:
         """What the server says that it can do; none where it does not know the question."""
-        answer = await self.ask("capability", self.dialogue.capability())
+        await self.send("capability", self.dialogue.capability())
+        return await self.listed()
+
+    async def listed(self) -> Capabilities:
+        """The next answer, which is to tell the capabilities."""
+        answer = await self.answer()
         known = answer.capabilities if isinstance(answer, Answer) else None
         return known or Capabilities(())
 
@@ -103,8 +116,12 @@ async def begin_tls(target: Target, stream: Stream) -> bytes:
     if target.endpoint.tls_mode is TlsMode.IMPLICIT:
         return b""
     talk = Talk(stream, dialogue(target))
+    starttls = talk.dialogue.starttls()
+    if target.eager:
+        await stream.send(starttls)
     await talk.greeting()
-    answer = await talk.ask("starttls", talk.dialogue.starttls())
+    await talk.send("starttls", b"" if target.eager else starttls)
+    answer = await talk.answer()
     if not (isinstance(answer, Answer) and answer.ok):
         raise Broken(Failure("starttls", "refused", answer.text))
     return talk.dialogue.trailing()

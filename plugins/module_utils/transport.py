@@ -24,7 +24,7 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional, Protocol, TypeVar
+from typing import Any, Generic, Optional, Protocol, TypeVar
 
 from .local_tls import CHUNK, LocalTls, Session, Ticket, TlsFailed
 from .model import Failure
@@ -34,7 +34,12 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 LINGER = 0.25
-"""Seconds that the peer is given to end its side: its process is then gone, and not counted."""
+"""Seconds that the peer is given to end its side: its process is then gone, and not counted.
+
+A connection that we have ended takes no place any more, since the peer hears of its end before it
+hears of the next one. But as many as may be open at a port may linger there, and no more: Courier
+serves four processes to an address (MAXPERIP of pop3d) and turns away the fifth.
+"""
 RESOLVE_SECONDS = 10.0
 
 
@@ -105,6 +110,8 @@ class SocketNetwork:
         self._all = asyncio.Semaphore(limits.parallel)
         self._addresses: dict[str, asyncio.Semaphore] = {}
         self._ports: dict[tuple[str, int], asyncio.Semaphore] = {}
+        self._lingering: dict[tuple[str, int], asyncio.Semaphore] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self._ends: dict[str, float] = {}
         self._tried: Counter[tuple[str, int]] = Counter()
 
@@ -133,7 +140,20 @@ class SocketNetwork:
                 stream.abort()
                 raise
             finally:
-                await stream.close()
+                await self._ended(stream, address, port)
+
+    async def _ended(self, stream: SocketStream, address: str, port: int) -> None:
+        """Ends the connection; waits where too many linger, else gives the place up at once."""
+        if not stream.finish():
+            return
+        lingering = self._lingering.setdefault(
+            (address, port), asyncio.Semaphore(self._limits.per_port)
+        )
+        await lingering.acquire()
+        task = asyncio.get_running_loop().create_task(stream.linger())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        task.add_done_callback(lambda _task: lingering.release())
 
 
 class SocketStream:
@@ -224,16 +244,23 @@ class SocketStream:
         self._tls = tls
         return tls.session()
 
-    async def close(self) -> None:
-        """Ends the connection; waits a moment for the peer to do so too."""
+    def finish(self) -> bool:
+        """Ends our side; whether the peer's is still to end."""
         if self._socket is None:
-            return
+            return False
+        self._deadline = self._sooner(LINGER)
         try:
             self._socket.shutdown(socket.SHUT_WR)
-            self._deadline = self._sooner(LINGER)
+        except OSError:
+            self.abort()
+        return self._socket is not None
+
+    async def linger(self) -> None:
+        """Waits a moment for the peer to end its side too."""
+        try:
             while await self._receive_raw():
                 pass
-        except (OSError, Broken):
+        except Broken:
             pass
         finally:
             self.abort()
@@ -374,6 +401,22 @@ def _look_up(name: str, found: dict[str, tuple[str, ...]]) -> None:
 def run(task: Coroutine[Any, Any, T]) -> T:
     """Runs a task to its end in an event loop of its own."""
     return asyncio.run(task)
+
+
+class Told(Generic[T]):
+    """A value that one task tells, once, and others wait for. To be made in a running loop."""
+
+    def __init__(self) -> None:
+        self._value: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+    def tell(self, value: T) -> None:
+        """Tells the value; only the first one counts."""
+        if not self._value.done():
+            self._value.set_result(value)
+
+    async def told(self) -> T:
+        """The value, as soon as it is told."""
+        return await asyncio.shield(self._value)
 
 
 async def both(one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U]) -> tuple[T, U]:

@@ -25,18 +25,8 @@ description:
 notes:
   - Has to run as root to read certificate files and files that only the service may read.
   - Tried with Debian's packages of Courier-IMAP 5.0.13, 5.2.11 and 6.0.5.
-attributes:
-  check_mode:
-    description: Can run in check mode and return the same as otherwise.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check mode).
-    support: none
-    details: Nothing is ever changed.
-  platform:
-    description: Target OS/families that can be operated against.
-    support: full
-    platforms: posix
+extends_documentation_fragment:
+  - postmaster.tls.attributes
 seealso:
   - module: postmaster.tls.dovecot_info
   - module: postmaster.tls.server_info

@@ -25,17 +25,8 @@ author:
 requirements:
   - Python 3.9 or newer on the managed node, its standard library only.
   - The user root, or one who may read the configuration and the keys.
-attributes:
-  check_mode:
-    description: Can run in check mode and return the same facts without changing anything.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed.
-    support: none
-  platform:
-    description: Target systems.
-    support: full
-    platforms: posix
+extends_documentation_fragment:
+  - postmaster.tls.attributes
 options: {}
 seealso:
   - module: postmaster.tls.courier_info

@@ -103,17 +103,8 @@ options:
     description: Connections to all addresses at the same time.
     type: int
     default: 64
-attributes:
-  check_mode:
-    description: Can run in check mode and return the same without change to any host.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed or would change.
-    support: none
-  platform:
-    description: Platforms that this module runs on.
-    support: full
-    platforms: posix
+extends_documentation_fragment:
+  - postmaster.tls.attributes
 seealso:
   - name: RFC 8314
     description: Cleartext considered obsolete, use of TLS for e-mail submission and access.

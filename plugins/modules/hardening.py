@@ -51,17 +51,8 @@ options:
     description: Whether to shake hands from the controller after a change.
     type: bool
     default: true
-attributes:
-  check_mode:
-    description: Says exactly what would change, after the same checks of the candidate.
-    support: full
-  diff_mode:
-    description: Shows every line that changes, never a private key.
-    support: full
-  platform:
-    description: Target OS/families that can be operated against.
-    platforms: posix
-    support: full
+extends_documentation_fragment:
+  - postmaster.tls.attributes.changer
 """
 
 EXAMPLES = r"""

@@ -75,17 +75,8 @@ options:
     description: Seconds that one connection may take.
     type: float
     default: 10.0
-attributes:
-  check_mode:
-    description: The same in check mode.
-    support: full
-  diff_mode:
-    description: Changes nothing.
-    support: none
-  platform:
-    description: Target OS/families that can be operated against.
-    platforms: posix
-    support: full
+extends_documentation_fragment:
+  - postmaster.tls.attributes
 """
 
 EXAMPLES = r"""

@@ -35,17 +35,8 @@ options:
     description: Whether to print the summary.
     type: bool
     default: true
-attributes:
-  check_mode:
-    description: The same in check mode; a report is no change of a host.
-    support: full
-  diff_mode:
-    description: Changes nothing.
-    support: none
-  platform:
-    description: Target OS/families that can be operated against.
-    platforms: posix
-    support: full
+extends_documentation_fragment:
+  - postmaster.tls.attributes
 """
 
 EXAMPLES = r"""

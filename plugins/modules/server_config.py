@@ -148,17 +148,8 @@ options:
   generation:
     description: The folder of the generation to put back.
     type: path
-attributes:
-  check_mode:
-    description: Says exactly what would change, after the same checks of the candidate.
-    support: full
-  diff_mode:
-    description: Shows every line that changes, never a private key.
-    support: full
-  platform:
-    description: Target OS/families that can be operated against.
-    platforms: posix
-    support: full
+extends_documentation_fragment:
+  - postmaster.tls.attributes.changer
 """
 
 EXAMPLES = r"""

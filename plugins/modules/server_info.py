@@ -18,18 +18,8 @@ description:
   - A host without either is no failure and returns an empty list.
   - What goes wrong inside the observer of one server is reported in RV(problems) and keeps nothing of the other from
     being seen.
-attributes:
-  check_mode:
-    description: Can run in check mode and return the same as otherwise.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check mode).
-    support: none
-    details: Nothing is ever changed.
-  platform:
-    description: Target OS/families that can be operated against.
-    support: full
-    platforms: posix
+extends_documentation_fragment:
+  - postmaster.tls.attributes
 seealso:
   - module: postmaster.tls.courier_info
   - module: postmaster.tls.dovecot_info

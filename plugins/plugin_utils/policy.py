@@ -20,6 +20,11 @@ from typing import Any, TypeVar
 
 import yaml
 
+try:  # the same language, ten times as quick; there where PyYAML was built with libyaml
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:
+    from yaml import SafeLoader  # type: ignore[assignment]
+
 from ..module_utils.config.vocabulary import PROTOCOLS
 from ..module_utils.model import Severity
 from .registry import group_code, openssl_to_code
@@ -126,7 +131,7 @@ def load_checks() -> Mapping[str, Check]:
 
 def _load(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text("utf-8"))
+        return yaml.load(path.read_text("utf-8"), SafeLoader)
     except OSError as error:
         raise PolicyError(f"{path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

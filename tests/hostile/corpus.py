@@ -112,6 +112,8 @@ FAULTS: tuple[tuple[str, Step, str], ...] = (
 )
 DIALOGUE_STAGES = ("greeting", "capability", "login", "starttls", "inside")
 _SEEN_AS = {"inside": "capability"}
+_MOST = {"inside": 8, "login": 8, "starttls": 3}
+"""Connections, else 2; the first hello sets out where STARTTLS is only listed."""
 
 
 def _at_stage(
@@ -125,7 +127,7 @@ def _at_stage(
         mode,
         (Decent(service, mode, stage, fault, **changes),),
         (f"{_SEEN_AS.get(stage, stage)} {cause}",) * times,
-        connections=8 if stage in ("inside", "login") else 2,
+        connections=_MOST.get(stage, 2),
     )
 
 
@@ -240,7 +242,7 @@ def observations() -> Iterator[Case]:
             (Decent(service, STARTTLS, "starttls", (say(NO[service]), stall)),),
             ("starttls refused",),
             sees={"starttls": False, "offers": (), "handshake": None},
-            connections=2,
+            connections=3,
         )
         yield Case(
             "words in clear behind the answer to STARTTLS",

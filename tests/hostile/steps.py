@@ -227,8 +227,10 @@ class Decent:
         answers = {"capability": capable, "login": self.refusal or NO[self.service]}
         if inside:
             answers["starttls"] = answers["login"]
+        lines: list[bytes] = []  # several where the client need not wait for an answer
         while True:
-            found = _stage_of(self.service, peer, (await peer.receive()).split(b"\n")[0])
+            lines = lines or (await peer.receive()).splitlines()
+            found = _stage_of(self.service, peer, lines.pop(0))
             await self._at(_INSIDE.get(found, found) if inside else found, peer)
             await peer.send(answers.get(found, YES[self.service]).replace(b"%t", peer.tag))
             if found == "logout" or (found == "starttls" and not inside):

@@ -106,6 +106,9 @@ class Dialogue(Protocol):
     def inert(self) -> bytes:
         """A command that changes nothing and is never answered with capabilities."""
 
+    def pipelines(self, seen: Capabilities) -> bool:
+        """Whether commands may be sent before the answer to the last one has come."""
+
     def attempts(self, seen: Capabilities, name: str) -> tuple[Attempt, ...]:
         """The inert attempts, given the capabilities, in order; ``name`` is nobody's name.
 

@@ -86,6 +86,10 @@ class Dialogue:
         """Does nothing (section 6.1.2)."""
         return self._command(b"NOOP")
 
+    def pipelines(self, seen: Capabilities) -> bool:
+        """They may, but for those whose answers change what is meant (section 5.5)."""
+        return True
+
     def attempts(self, seen: Capabilities, name: str) -> tuple[Attempt, ...]:
         """LOGIN where the server promises not to look at it; AUTHENTICATE without a message."""
         found = []

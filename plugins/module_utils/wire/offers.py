@@ -5,14 +5,15 @@
 
 A hello is answered by an acceptance, by a refusal, or by something that is neither and then says
 nothing. Two hellos combine what a hard server refuses as a whole, so that it is seen in few
-connections; what may be concluded from that, and when a hello is sent again, is decided here.
+connections; where one is accepted, its answer shows one part, and the rest is offered again. What
+may be concluded from all that, and when a hello is sent again, is decided here.
 Source: RFC 8446 section 4.1, 4.2.1 and appendix D, RFC 5246 appendix E. Pure: the answer comes in
 as the events of flight.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Optional
 
@@ -93,7 +94,12 @@ HELLOS: dict[str, ClientHello] = {
         version=TLS13,
         suites=suites.TLS13,
         versions=(TLS13,),
-        groups=(*suites.HYBRID_GROUPS, *suites.EC_GROUPS, *suites.FF_GROUPS),
+        groups=(
+            *suites.HYBRID_GROUPS,
+            *suites.EC_GROUPS,
+            *suites.RARE_TLS13_GROUPS,
+            *suites.FF_GROUPS,
+        ),
         signatures=suites.SIGNATURES,
     ),
     "tls1.1": _hello(TLS11, _OLD),
@@ -132,18 +138,13 @@ _OF_WHAT_IS_OFFERED = frozenset({HANDSHAKE_FAILURE, PROTOCOL_VERSION, INSUFFICIE
 failure, and say nothing about what else it would take."""
 
 
-def second(name: str) -> ClientHello:
-    """The hello to send where the first was not answered.
+def without_fields(hello: ClientHello) -> ClientHello:
+    """The hello to send where the first was not answered; itself where nothing else is left.
 
     It leaves out finite-field Diffie-Hellman where other suites remain: a server that prefers such
     a suite and has no parameters for it fails every client that offers one, and serves the others
     (Dovecot 2.3 without ``ssl_dh``; it then drops the connection just as it does to refuse).
     """
-    return without_fields(HELLOS[name])
-
-
-def without_fields(hello: ClientHello) -> ClientHello:
-    """A hello without finite-field Diffie-Hellman, or itself where it has nothing else."""
     rest = tuple(suite for suite in hello.suites if suite not in suites.EPHEMERAL_DH)
     return replace(hello, suites=rest) if rest else hello
 
@@ -249,12 +250,29 @@ def _asked(seen: ServerHello, reply: Reply) -> Optional[bool]:
     return reply.asks_certificate if reply.done and seen.version < TLS13 else None
 
 
-def concluded(offer: Offer) -> tuple[Offer, ...]:
-    """The refusals that follow from that of a combined hello.
+def shown(offer: Offer, parts: Collection[str]) -> Optional[str]:
+    """Which of its parts an accepted combined hello shows to be accepted, if it is one of these."""
+    if not offer.accepted:
+        return None
+    fits = (n for n in parts if HELLOS[n].version == offer.version)
+    return next((name for name in fits if offer.suite in HELLOS[name].suites), None)
+
+
+def rest(name: str, parts: Collection[str]) -> ClientHello:
+    """What is left of a combined hello when it only offers these parts."""
+    whole, left = HELLOS[name], [HELLOS[part] for part in parts]
+    if whole.versions:
+        return replace(whole, versions=tuple(part.version for part in left))
+    wanted = {suite for part in left for suite in part.suites}
+    return replace(whole, suites=tuple(suite for suite in whole.suites if suite in wanted))
+
+
+def concluded(offer: Offer, parts: Collection[str] = ()) -> tuple[Offer, ...]:
+    """The refusals that follow from that of a combined hello, or of one of these ``parts`` of it.
 
     None where the server answered with a ServerHello or complained of something else. A server
     that fails after its choice, before any word of it is sent, is taken for one that refuses; the
-    known case of that is what :func:`second` is for.
+    known case of that is what :func:`without_fields` is for.
     """
     failure = offer.failure
     if offer.accepted is not False or offer.version is not None or failure is None:
@@ -262,17 +280,8 @@ def concluded(offer: Offer) -> tuple[Offer, ...]:
     if failure.cause == "alert" and failure.alert not in _OF_WHAT_IS_OFFERED:
         return ()
     said = replace(failure, detail=f"{failure.detail} (to {offer.name})".strip())
-    covered = {**COVERS, **WHOLE}[offer.name]
+    covered = parts or {**COVERS, **WHOLE}[offer.name]
     return tuple(Offer(name, False, failure=said) for name in covered)
-
-
-def shown(offer: Offer) -> tuple[Offer, ...]:
-    """The version that an accepted combined hello shows: asked for alone it would be chosen too."""
-    parts = [n for n in COVERS.get(offer.name, ()) if HELLOS[n].version == offer.version]
-    versions = HELLOS[offer.name].versions
-    if not offer.accepted or not versions:
-        return ()
-    return tuple(replace(offer, name=name) for name in parts)
 
 
 def closed_as_refusal(offer: Offer, agreed: bool, sent: Optional[ClientHello] = None) -> bool:
@@ -280,8 +289,8 @@ def closed_as_refusal(offer: Offer, agreed: bool, sent: Optional[ClientHello] = 
 
     GnuTLS refuses with close_notify, Dovecot 2.3 by closing without a word. The first says so
     itself; the second can be meant only for the hello where the server had just ``agreed`` to
-    begin TLS, and only where :func:`second` has nothing else to offer. On a port that accepts no
-    hello at all neither is a refusal: TLS is broken there.
+    begin TLS, and only where :func:`without_fields` has nothing else to offer. On a port that
+    accepts no hello at all neither is a refusal: TLS is broken there.
     """
     failure = offer.failure
     closed = offer.accepted is None and failure is not None and failure.cause == "closed"

@@ -79,6 +79,10 @@ class Dialogue:
         """Does nothing, and that only after a login (RFC 1939 section 5)."""
         return b"NOOP\r\n"
 
+    def pipelines(self, seen: Capabilities) -> bool:
+        """Where the server says so (RFC 2449 section 6.6)."""
+        return "PIPELINING" in seen.names
+
     def attempts(self, seen: Capabilities, name: str) -> tuple[Attempt, ...]:
         """USER, then AUTH without a message. CAPA is no evidence: Courier always lists USER."""
         return (

@@ -75,6 +75,10 @@ class Dialogue:
         """Does nothing (section 2.13)."""
         return b"NOOP\r\n"
 
+    def pipelines(self, seen: Capabilities) -> bool:
+        """Nothing is said against it (section 1.2), but for what comes behind STARTTLS."""
+        return True
+
     def attempts(self, seen: Capabilities, name: str) -> tuple[Attempt, ...]:
         """AUTHENTICATE without a message; the protocol has no other login."""
         return (Attempt("AUTHENTICATE PLAIN", b'AUTHENTICATE "PLAIN"\r\n'),)

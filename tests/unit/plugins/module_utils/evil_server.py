@@ -161,16 +161,21 @@ IMAP_INSIDE = b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n"
 def imap(sock: socket.socket, tls: ssl.SSLContext) -> None:
     """A decent IMAP server with STARTTLS that lets nobody in."""
     sock.sendall(b"* OK ready\r\n")
-    while True:
-        line = sock.recv(4096)
-        tag, _, command = line.strip().partition(b" ")
+    for line in lines(sock):
+        tag, _, command = line.partition(b" ")
         if command == b"STARTTLS":
             sock.sendall(tag + b" OK begin\r\n")
             with tls.wrap_socket(sock, server_side=True) as inside:
                 answer(inside, IMAP_INSIDE)
             return
-        if not line or not answer_one(sock, line, IMAP_BEFORE):
+        if not answer_one(sock, line, IMAP_BEFORE):
             return
+
+
+def lines(sock: socket.socket) -> Iterator[bytes]:
+    """What the client says, line by line, also where several come at once."""
+    while said := sock.recv(4096):
+        yield from said.splitlines()
 
 
 def imaps(sock: socket.socket, tls: ssl.SSLContext) -> None:
@@ -182,14 +187,14 @@ def imaps(sock: socket.socket, tls: ssl.SSLContext) -> None:
 
 def answer(sock: socket.socket, capability: bytes) -> None:
     """Answers commands until one ends the conversation."""
-    line = sock.recv(4096)
-    while line and answer_one(sock, line, capability):
-        line = sock.recv(4096)
+    for line in lines(sock):
+        if not answer_one(sock, line, capability):
+            return
 
 
 def answer_one(sock: socket.socket, line: bytes, capability: bytes) -> bool:
     """Answers a command; whether the conversation goes on."""
-    tag, _, command = line.strip().partition(b" ")
+    tag, _, command = line.partition(b" ")
     answers = {
         b"CAPABILITY": capability + tag + b" OK done\r\n",
         b"LOGOUT": b"* BYE\r\n" + tag + b" OK\r\n",

@@ -103,6 +103,7 @@ class Peer:
     connections are reset for no reason. ``foreign``: it serves clients of other protocols.
     ``groups``, where there are any, are those that it can agree on; ``follows``: the client's
     order of suites wins, not its own. ``curve``: that of its ECDSA key, which must be on offer.
+    ``deaf``: what is said before its greeting has come is lost.
     ``signs``: its signature schemes; ``sorts``: its own order of them wins. ``fails``: schemes that
     it chooses and then cannot make.
     """
@@ -118,6 +119,7 @@ class Peer:
     groups: tuple[int, ...] = ()
     follows: bool = False
     curve: Optional[int] = None
+    deaf: bool = False
     signs: tuple[int, ...] = (0x0804, 0x0805, 0x0806, 0x0401)
     sorts: bool = False
     fails: tuple[int, ...] = ()
@@ -209,8 +211,10 @@ class PeerStream:
         self._cause = "timeout"
 
     async def send(self, data: bytes) -> None:
+        if data[:1] != bytes([HANDSHAKE]) and self._says and self._peer.deaf:
+            return
         if data[:1] != bytes([HANDSHAKE]):
-            self._says = data.split()[0] + b" OK begin\r\n"
+            self._says += data.split()[0] + b" OK begin\r\n"
             return
         answer = "reset" if self._dropped else self._peer.answer(hello(data))
         if isinstance(answer, bytes):

@@ -142,7 +142,7 @@ def remembers(forgets: bool, inside: bytes = b"* CAPABILITY IMAP4rev1\r\n") -> o
         sock.sendall(b"* OK ready\r\n")
         rest = b""
         while True:
-            line, _, rest = sock.recv(4096).partition(b"\r\n")
+            line, _, rest = (rest or sock.recv(4096)).partition(b"\r\n")
             tag, _, command = line.partition(b" ")
             if command == b"STARTTLS":
                 sock.sendall(tag + b" OK begin\r\n")

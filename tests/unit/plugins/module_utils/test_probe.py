@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import socket
+import threading
 import time
 from typing import Any, Optional
 
@@ -32,11 +33,17 @@ from ansible_collections.postmaster.tls.plugins.module_utils.probe import (
 from ansible_collections.postmaster.tls.plugins.module_utils.talk import Target
 from ansible_collections.postmaster.tls.plugins.module_utils.transport import Limits, run
 from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.evil_server import (
+    IMAP_BEFORE,
+    IMAP_INSIDE,
     Behaviour,
+    answer,
+    answer_one,
+    context,
     decent,
     endlessly,
     evil,
     hears,
+    lines,
     modern,
     reset,
     says,
@@ -198,6 +205,59 @@ def test_nobody_logs_in_where_everybody_is() -> None:
     assert seen.failures == (Failure("starttls", "refused", "BAD too late"),)
 
 
+AT_ONCE = """
+CONNECT
+S: * OK hi
+C: p1 CAPABILITY
+S: * CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED
+S: p1 OK
+C: p2 LOGIN * | p3 AUTHENTICATE PLAIN
+S: p2 NO [PRIVACYREQUIRED] no
+S: p3 NO [PRIVACYREQUIRED] no
+C: p4 STARTTLS
+S: p4 OK go
+TLS
+C: p1 CAPABILITY | p2 STARTTLS
+S: * CAPABILITY IMAP4rev1 AUTH=PLAIN
+S: p1 OK
+S: p2 BAD already
+C: p3 LOGOUT
+"""
+
+
+def test_what_need_not_wait_for_an_answer_is_sent_at_once() -> None:
+    seen = replayed(conversations(AT_ONCE), Service.IMAP, STARTTLS)
+    assert [(a.command, a.refused) for a in seen.attempts] == [(LOGIN, True), (PLAIN, True)]
+    assert (seen.mechanisms_tls, seen.starttls_accepted_inside) == (("PLAIN",), False)
+    assert [failure.stage for failure in seen.failures] == ["injection"]
+
+
+TAKEN_AT_ONCE = """
+CONNECT
+S: * OK hi
+C: p1 CAPABILITY
+S: * CAPABILITY IMAP4rev1 LOGINDISABLED
+S: p1 OK
+C: p2 LOGIN * | p3 AUTHENTICATE PLAIN
+S: p2 NO [AUTHENTICATIONFAILED] no
+S: p3 NO no
+CONNECT
+S: * OK hi
+C: p1 CAPABILITY
+S: * CAPABILITY IMAP4rev1 LOGINDISABLED
+S: p1 OK
+C: p2 STARTTLS
+S: p2 BAD what
+C: p3 LOGOUT
+"""
+
+
+def test_an_attempt_that_is_taken_is_the_last_one() -> None:
+    seen = replayed(conversations(TAKEN_AT_ONCE), Service.IMAP, STARTTLS)
+    assert [(a.command, a.refused) for a in seen.attempts] == [(LOGIN, False)]
+    assert (seen.starttls, seen.failures) == (False, ())
+
+
 # ---------------------------------------------------------------------------------------------
 # A peer that misbehaves
 
@@ -256,7 +316,7 @@ HOSTILE: list[tuple[str, TlsMode, Behaviour, list[tuple[str, str]], int]] = [
         STARTTLS,
         says(OK, CAPABLE, NO, b"p3 NO later\r\n"),
         [("starttls", "refused")],
-        2,
+        3,
     ),
     ("TLS then silence", STARTTLS, at_tls(silent), [("handshake", "timeout")], 2),
     (
@@ -383,6 +443,30 @@ def test_a_handshake_alone_takes_one_connection_and_attempts_nothing() -> None:
         assert server.total == seen.connections == 1
     assert seen.handshake is not None
     assert (seen.attempts, seen.offers, seen.failures) == ((), (), ())
+
+
+def test_the_hellos_begin_beside_the_conversation() -> None:
+    """The answer to the login attempts comes only after somebody else has asked for TLS."""
+    begun, tls, waited = threading.Event(), context(), []
+
+    def behave(sock: socket.socket) -> None:
+        sock.sendall(b"* OK ready\r\n")
+        for line in lines(sock):
+            tag, _, command = line.partition(b" ")
+            if command == b"STARTTLS":
+                begun.set()
+                sock.sendall(tag + b" OK begin\r\n")
+                with tls.wrap_socket(sock, server_side=True) as inside:
+                    answer(inside, IMAP_INSIDE)
+                return
+            if command.startswith((b"LOGIN", b"AUTHENTICATE")):
+                waited.append(begun.wait(5))
+            answer_one(sock, line, IMAP_BEFORE)
+
+    with evil(behave) as server:
+        (seen,) = probe([Endpoint("127.0.0.1", server.port, Service.IMAP, STARTTLS)])
+    assert (seen.failures, seen.connections) == ((), 6)
+    assert waited == [True, True]
 
 
 def test_closed_ports_cost_one_connection_and_fail_nothing() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import time
 from collections.abc import Awaitable
 from typing import Callable, Optional
@@ -203,6 +204,35 @@ def test_never_more_connections_at_once_than_allowed(per_address: int, per_port:
         run(go([first.port, second.port]))
         assert first.total == second.total == 6
         assert max(first.most, second.most) <= min(per_address, per_port)
+
+
+def test_who_ends_late_holds_no_place_but_no_more_than_two_linger() -> None:
+    """Courier's POP3 serves four at once (MAXPERIP): two that are open, and two that end."""
+    limits, lock, seen = Limits(total=2.0, per_port=2), threading.Lock(), [0, 0]
+
+    def late(sock: socket.socket) -> None:
+        with lock:
+            seen[0] += 1
+            seen[1] = max(seen)
+        sock.sendall(b"x")
+        while sock.recv(1):
+            pass
+        time.sleep(0.05)
+        with lock:
+            seen[0] -= 1
+
+    async def one(network: SocketNetwork, port: int) -> None:
+        async with network.connect("127.0.0.1", port) as stream:
+            await stream.receive()
+
+    async def go(port: int) -> None:
+        network = SocketNetwork(limits)
+        await side_by_side([one(network, port) for _ in range(12)])
+
+    with evil(late) as server:
+        run(go(server.port))
+        assert server.total == 12
+    assert 2 < seen[1] <= 4
 
 
 def test_all_connections_to_a_host_end_at_its_deadline() -> None:

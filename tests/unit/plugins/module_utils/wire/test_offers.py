@@ -28,12 +28,14 @@ from ansible_collections.postmaster.tls.plugins.module_utils.wire.offers import 
     concluded,
     drops,
     outcome,
-    second,
+    rest,
     settle,
     shown,
     unanswered,
+    without_fields,
 )
 
+TLS12_VERSION = 0x0303
 TLS12 = ServerHello(0x0303, 0xC02F, 0, (0xFF01,))
 TLS12_CBC = ServerHello(0x0303, 0xC013, 0, ())
 TLS10 = ServerHello(0x0301, 0xC013, 0, ())
@@ -154,13 +156,49 @@ def test_closing_on_a_mixed_hello_is_no_refusal_yet() -> None:
 
 def test_the_second_hello_leaves_finite_fields_out() -> None:
     for name, first in HELLOS.items():
-        again = second(name)
+        again = without_fields(first)
         if name == "dhe":
             assert again == first
             continue
         assert set(first.suites) - set(again.suites) <= suites.EPHEMERAL_DH
         assert not set(again.suites) & suites.EPHEMERAL_DH
         assert (again.version, again.versions) == (first.version, first.versions)
+
+
+@pytest.mark.parametrize(
+    ("offer", "part"),
+    [
+        (Offer("forbidden", True, TLS12_VERSION, 0xC013), "cbc"),
+        (Offer("forbidden", True, TLS12_VERSION, 0x009C), "static_rsa"),
+        (Offer("forbidden", True, TLS12_VERSION, 0x0033), "dhe"),
+        (Offer("forbidden", True, TLS12_VERSION, 0x0005), "broken"),
+        (Offer("deprecated", True, 0x0302, 0xC013), "tls1.1"),
+        (Offer("deprecated", True, 0x0300, 0x0035), "ssl3"),
+        (Offer("forbidden", True, TLS12_VERSION, 0xC02F), None),
+        (Offer("forbidden", False, TLS12_VERSION, 0xC013), None),
+        (Offer("forbidden", None, failure=CLOSED), None),
+    ],
+)
+def test_an_acceptance_shows_one_part(offer: Offer, part: Optional[str]) -> None:
+    assert shown(offer, COVERS[offer.name]) == part
+    if part is not None:
+        assert shown(offer, [name for name in COVERS[offer.name] if name != part]) is None
+
+
+@pytest.mark.parametrize("name", list(COVERS))
+def test_the_rest_offers_what_is_left_and_nothing_else(name: str) -> None:
+    whole = HELLOS[name]
+    assert rest(name, COVERS[name]) == whole
+    for part in COVERS[name]:
+        left = [each for each in COVERS[name] if each != part]
+        again = rest(name, left)
+        if whole.versions:
+            assert again.versions == tuple(HELLOS[each].version for each in left)
+            assert again.suites == whole.suites
+        else:
+            assert set(whole.suites) - set(again.suites) == set(HELLOS[part].suites)
+        refused = Offer(name, False, failure=REFUSED)
+        assert [each.name for each in concluded(refused, left)] == left
 
 
 REFUSED = Failure("hello", "alert", "handshake_failure", 40)
@@ -230,25 +268,6 @@ def test_the_names_that_policies_rely_on() -> None:
         *["cbc", "static_rsa", "dhe", "broken"],
         *["deprecated", "forbidden", "alpn"],
     }
-
-
-SHOWN = [
-    (Offer("deprecated", True, 0x0302, 0x2F), ["tls1.1"]),
-    (Offer("deprecated", True, 0x0301, 0x2F), ["tls1.0"]),
-    (Offer("deprecated", True, 0x0300, 0x2F), ["ssl3"]),
-    (Offer("deprecated", False, 0x0303, 0x2F), []),  # it does not know the extension
-    (Offer("deprecated", None, 0x0302, 0xFEFE), []),
-    (Offer("deprecated", False), []),
-    (Offer("forbidden", True, 0x0303, 0x2F), []),
-    (Offer("tls1.2", True, 0x0303, 0x2F), []),
-]
-
-
-@pytest.mark.parametrize(("offer", "names"), SHOWN)
-def test_the_version_that_a_combined_hello_shows(offer: Offer, names: list[str]) -> None:
-    told = shown(offer)
-    assert [each.name for each in told] == names
-    assert all((each.accepted, each.suite) == (True, 0x2F) for each in told)
 
 
 HANGS_UP = [
