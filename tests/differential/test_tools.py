@@ -148,6 +148,14 @@ def test_the_words_of_testssl(finding: str, names: Names) -> None:
     assert by_testssl(json.dumps(changed)).topics["TLSv1.1"] == names
 
 
+def test_a_second_word_of_testssl_is_a_remark() -> None:
+    rows = json.loads(read("testssl-3.0.8-courier.json"))
+    remark = {"id": "SSLv3", "finding": "SSL downgraded to STARTTLS plaintext"}
+    (at,) = (n for n, row in enumerate(rows) if row["id"] == "SSLv3")
+    rows.insert(at + 1, remark)
+    assert by_testssl(json.dumps(rows)).topics["SSLv3"] == NOTHING
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
