@@ -211,9 +211,9 @@ def test_sslscan_says_when_it_lost_a_connection(said: str, lost: bool) -> None:
 
 
 def test_the_release_of_testssl() -> None:
-    banner = "\n\x1b[1m\n######\n    testssl       3.0.8 from \x1b[m\x1b[1mhttps://testssl.sh/"
-    assert testssl.release(banner) == "3.0.8"
-    assert testssl.release("    testssl.sh version 3.2.1 from https://testssl.sh/") == "3.2.1"
+    old = "\n\x1b[1m\n######\n    testssl       3.0.8 from \x1b[m\x1b[1mhttps://testssl.sh/"
+    assert testssl.release(old) == "3.0.8"
+    assert testssl.release("  \x1b[1mtestssl\x1b[m version \x1b[1m3.2.1\x1b[m from") == "3.2.1"
     with pytest.raises(Unreadable):
         testssl.release("bash: no such thing")
 
