@@ -148,6 +148,14 @@ def test_the_words_of_testssl(finding: str, names: Names) -> None:
     assert by_testssl(json.dumps(changed)).topics["TLSv1.1"] == names
 
 
+def test_a_second_word_of_testssl_is_a_remark() -> None:
+    rows = json.loads(read("testssl-3.0.8-courier.json"))
+    remark = {"id": "SSLv3", "finding": "SSL downgraded to STARTTLS plaintext"}
+    (at,) = (n for n, row in enumerate(rows) if row["id"] == "SSLv3")
+    rows.insert(at + 1, remark)
+    assert by_testssl(json.dumps(rows)).topics["SSLv3"] == NOTHING
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
@@ -203,9 +211,9 @@ def test_sslscan_says_when_it_lost_a_connection(said: str, lost: bool) -> None:
 
 
 def test_the_release_of_testssl() -> None:
-    banner = "\n\x1b[1m\n######\n    testssl       3.0.8 from \x1b[m\x1b[1mhttps://testssl.sh/"
-    assert testssl.release(banner) == "3.0.8"
-    assert testssl.release("    testssl.sh version 3.2.1 from https://testssl.sh/") == "3.2.1"
+    old = "\n\x1b[1m\n######\n    testssl       3.0.8 from \x1b[m\x1b[1mhttps://testssl.sh/"
+    assert testssl.release(old) == "3.0.8"
+    assert testssl.release("  \x1b[1mtestssl\x1b[m version \x1b[1m3.2.1\x1b[m from") == "3.2.1"
     with pytest.raises(Unreadable):
         testssl.release("bash: no such thing")
 

@@ -74,7 +74,8 @@ def release(banner: str) -> str:
 def view(text: str, version: str) -> View:
     """What the JSON says; ``version`` is the tool's, which is not in it. Raises Unreadable."""
     try:
-        found = {str(row["id"]): str(row["finding"]) for row in json.loads(text)}
+        # What comes again under an id is a remark on the first.
+        found = {str(row["id"]): str(row["finding"]) for row in reversed(json.loads(text))}
     except (ValueError, LookupError, TypeError) as error:
         raise Unreadable(f"testssl.sh's JSON: {error!r}") from None
     if "scanProblem" in found or "scanTime" not in found:
