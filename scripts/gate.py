@@ -75,6 +75,13 @@ STEPS = (
     Step("shell", f"{FILES} '*.sh' .ci/run | xargs -0 shellcheck -x -e SC1091"),
     Step("changelog", "antsibull-changelog lint"),
     Step("lab", f"lab/lab.py up {ONE_OF_EACH.replace(',', ' ')}", lab=True, minutes=20),
+    Step(
+        "differential test of the probe",
+        f"scripts/differential.sh {ONE_OF_EACH.replace(',', ' ')}",
+        needs="lab",
+        lab=True,
+        minutes=15,
+    ),
     *(
         Step(
             f"ansible-core {core} on the lab",

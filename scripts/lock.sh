@@ -49,3 +49,5 @@ cryptography
 hypothesis
 pytest
 pytest-xdist'
+# A second opinion on the probe (tests/differential), in an environment of its own.
+compile scripts/locks/sslyze.txt 3.11 <<<'sslyze'

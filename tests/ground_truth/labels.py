@@ -181,4 +181,5 @@ TLSLITE: tuple[Label, ...] = (
     Label("SecP256r1MLKEM768", (T13,), (), f"{_KEM}secp256r1mlkem768", facts={"group13": 0x11EB}),
     Label("SecP384r1MLKEM1024", (T13,), (), f"{_KEM}secp384r1mlkem1024", facts={"group13": 0x11ED}),
     Label("1.3 with X448", (T13,), (), f"{_KEM}x448", facts={"group13": X448}),
+    Label("1.3 with Brainpool", (T13,), (), f"{_KEM}brainpoolP256r1tls13", facts={"group13": 0x1F, "handshake": None}),
 )

@@ -35,8 +35,10 @@ class Enumeration:
         self.version = version
         self._hello = self._asked = HELLOS[NAMES[version]]
         self._left_suites = list(self._hello.suites)
-        self._left_groups = [g for g in self._hello.groups if g not in known.FF_GROUPS]
-        self._fields = tuple(g for g in self._hello.groups if g in known.FF_GROUPS)
+        # Up to TLS 1.2 finite fields have suites of their own, and the answer names no group.
+        fields = () if version == TLS13 else known.FF_GROUPS
+        self._left_groups = [g for g in self._hello.groups if g not in fields]
+        self._fields = tuple(g for g in self._hello.groups if g in fields)
         self._suites: list[int] = []
         self._groups: list[int] = []
         self._held: list[int] = []

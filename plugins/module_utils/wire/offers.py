@@ -94,7 +94,12 @@ HELLOS: dict[str, ClientHello] = {
         version=TLS13,
         suites=suites.TLS13,
         versions=(TLS13,),
-        groups=(*suites.HYBRID_GROUPS, *suites.EC_GROUPS, *suites.FF_GROUPS),
+        groups=(
+            *suites.HYBRID_GROUPS,
+            *suites.EC_GROUPS,
+            *suites.RARE_TLS13_GROUPS,
+            *suites.FF_GROUPS,
+        ),
         signatures=suites.SIGNATURES,
     ),
     "tls1.1": _hello(TLS11, _OLD),

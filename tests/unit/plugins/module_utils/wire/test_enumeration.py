@@ -40,6 +40,7 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.hello_se
 E, D, R, B = suites.ECDHE_AEAD, suites.DHE_AEAD, suites.RSA_AEAD, suites.BROKEN
 CURVES = (0x001D, 0x0017, 0x0018, 0x0019)
 HYBRID = (*suites.HYBRID_GROUPS, *CURVES)
+FIELDS = (*CURVES, *suites.FF_GROUPS)
 TWELVE = Peer(VERSIONS, (*suites.TLS13, *E, *suites.ECDHE_CBC), groups=CURVES)
 
 
@@ -115,7 +116,14 @@ def test_tls12(name: str, peer: Peer, hellos: int) -> None:
 
 @pytest.mark.parametrize(
     ("groups", "count", "follows", "hellos"),
-    [(HYBRID, 3, True, 10), (HYBRID, 3, False, 10), (CURVES, 3, True, 7), (CURVES[:1], 1, True, 3)],
+    [
+        (HYBRID, 3, True, 10),
+        (HYBRID, 3, False, 10),
+        (CURVES, 3, True, 7),
+        (CURVES[:1], 1, True, 3),
+        (FIELDS, 3, True, 12),
+        (FIELDS[4:], 1, False, 7),
+    ],
 )
 def test_tls13(groups: tuple[int, ...], count: int, follows: bool, hellos: int) -> None:
     peer = Peer((TLS13,), suites.TLS13[:count], groups=groups, follows=follows)
