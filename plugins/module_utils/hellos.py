@@ -40,10 +40,14 @@ from .wire.reader import NeedMore, WireError
 
 @dataclass(frozen=True)
 class Hellos:
-    """What the hellos of one port got, and the chain that came with the first."""
+    """What the hellos of one port got, and the chain that came with the first.
+
+    ``eager``: the port takes STARTTLS before it has greeted.
+    """
 
     offers: tuple[Offer, ...]
     chain: tuple[bytes, ...]
+    eager: bool = False
 
 
 async def ask_hellos(
@@ -75,7 +79,8 @@ async def ask_hellos(
         rows = [_row(target, network, (*names, FOREIGN), (canary,), alive)]
     others = [offer for row in await side_by_side(rows) for offer in row]
     found = {offer.name: offer for offer in (canary, *derived, *others)}
-    return Hellos(tuple(found[name] for name in HELLOS if name in found), chain)
+    offers = tuple(found[name] for name in HELLOS if name in found)
+    return Hellos(offers, chain, target.eager)
 
 
 FOREIGN = "alpn"

@@ -170,6 +170,7 @@ async def _hellos(target: Target, network: Network, notes: _Notes) -> None:
         return  # STARTTLS was promised, and then refused
     notes.see(offers=hellos.offers, chain=_base64(hellos.chain) or notes.seen.chain)
     if target.full and any(offer.accepted for offer in hellos.offers):
+        target = replace(target, eager=hellos.eager)
         found = await take_inventory(target, network, hellos.offers)
         notes.see(offers=(*hellos.offers, *found.offers), inventory=found.inventory)
 
