@@ -14,9 +14,15 @@ from ansible.plugins.action import ActionBase
 from ..module_utils.model import Posture, to_plain
 from ..module_utils.probe import probe
 from ..module_utils.transport import Limits, is_own
-from ..plugin_utils import judge, observe, policy, targets
+from ..plugin_utils import judge, observe, policy, targets, trust
 
-EXPECTED = (policy.PolicyError, judge.WaiverError, observe.Unreadable, ValueError)
+EXPECTED = (
+    policy.PolicyError,
+    judge.WaiverError,
+    observe.Unreadable,
+    trust.TrustError,
+    ValueError,
+)
 
 
 class ActionModule(ActionBase):
@@ -37,14 +43,16 @@ class ActionModule(ActionBase):
                 "profile": {"type": "str", "default": "intermediate"},
                 "addresses": {"type": "list", "elements": "str", "required": True},
                 "names": {"type": "list", "elements": "str", "default": []},
+                "domains": {"type": "list", "elements": "str", "default": []},
+                "ca_file": {"type": "str", "default": ""},
                 "waivers": {"type": "list", "elements": "raw", "default": []},
                 "observations": {"type": "list", "elements": "dict"},
                 "depth": {"type": "str", "default": "judge", "choices": ["judge", "full"]},
                 "timeout": {"type": "float", "default": 10.0},
             }
         )
-        policy_args = (args["profile"], args["names"], args["waivers"])
         try:
+            authorities = trust.load(args["ca_file"])
             answer = self._node(variables)
             found = observe.servers(answer)
             ports = targets.endpoints(args["addresses"], found)
@@ -67,7 +75,9 @@ class ActionModule(ActionBase):
                 endpoints=seen,
                 problems=observe.problems(answer),
             )
-            judged = observe.judged(posture, *policy_args[1:], now)
+            judged = observe.judged(
+                posture, args["names"], args["waivers"], now, args["domains"], authorities
+            )
         except EXPECTED as error:
             raise AnsibleActionFail(str(error)) from None
         failing = judge.in_words(judge.fails(judged.findings))

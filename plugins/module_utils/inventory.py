@@ -5,8 +5,8 @@
 
 What hellos.py asked already begins the lists here and is not asked again; the families of suites
 that it would ask for are read off the lists. The lists are made in wire/enumeration.py, one hello
-after the other, the versions side by side. Three handshakes of the local library follow: without a
-name and with that session again, and with a name that nobody has.
+after the other, the versions side by side. Three handshakes follow: without a name and with that
+session again, and with a name that nobody has, on which a renegotiation is tried.
 Source: RFC 5077 and RFC 8446 section 4.6.1 (tickets), RFC 7507 (fallback), RFC 6066 sections 3 and
 8, RFC 6520, RFC 7366, RFC 7627, RFC 5746, RFC 6176.
 """
@@ -20,8 +20,10 @@ from dataclasses import dataclass, field, replace
 from typing import Optional
 
 from .hellos import ask
-from .local_tls import Session, Ticket
+from .local_tls import Ticket
 from .model import Chain, Failure, Inventory, Listing, Offer
+from .openssl_client import available
+from .renegotiation import KINDS, chain_for, renegotiate
 from .talk import Talk, Target, begin_tls, dialogue
 from .transport import Broken, Network, both
 from .wire import ssl2, suites
@@ -38,7 +40,8 @@ from .wire.hello import (
     TLS13,
     ClientHello,
 )
-from .wire.offers import COVERS, HELLOS, closed_as_refusal, dropped, outcome
+from .wire.offers import COVERS, HELLOS, closed_as_refusal, dropped, drops, outcome
+from .wire.schemes import kind
 
 LEFT_OUT = ("forbidden",)
 """Hellos of offers.py that the lists make needless."""
@@ -75,12 +78,16 @@ async def take_inventory(target: Target, network: Network, offers: Sequence[Offe
         for offer in offers
         if offer.name == name and offer.accepted
     ]
-    seen, old, fallback, sessions = await _asked(target, network, spoken)
+    seen, old, fallback, sessions = await _asked(target, network, spoken, drops(offers))
+    hidden = await _by_signatures(target, network, seen)
     properties = _properties([offer for each in seen for offer in each.offers])
     inventory = Inventory(
         ssl2=old,
         listings=tuple(each.listing for each in seen),
-        chains=_chains([chain for each in seen for chain in each.chains]),
+        chains=(
+            *_chains("suites", [chain for each in seen for chain in each.chains]),
+            *_chains("signatures", hidden),
+        ),
         fallback_scsv=fallback,
         **properties,
     )
@@ -89,17 +96,18 @@ async def take_inventory(target: Target, network: Network, offers: Sequence[Offe
 
 
 async def _asked(
-    target: Target, network: Network, spoken: Sequence[tuple[int, Offer]]
+    target: Target, network: Network, spoken: Sequence[tuple[int, Offer]], hangs_up: bool
 ) -> tuple[list[_Seen], Optional[bool], Optional[bool], _Sessions]:
     """All questions, in two rows: TLS 1.2 has the longest list, so the rest goes beside it."""
 
     async def lists(only: bool) -> list[_Seen]:
-        rows = [(v, first) for v, first in spoken if (v == TLS12) is only]
-        return [await _listed(target, network, version, first) for version, first in rows]
+        signature = next((first.signature for v, first in spoken if v == TLS12), None)
+        rows = [(*row, hangs_up, signature) for row in spoken if (row[0] == TLS12) is only]
+        return [await _listed(target, network, Enumeration(*row)) for row in rows]
 
     async def rest() -> tuple[list[_Seen], Optional[bool], Optional[bool], _Sessions]:
         versions = [version for version, _chain in spoken]
-        sessions = await _sessions(target, network)
+        sessions = await _sessions(target, network, any(v < TLS13 for v in versions))
         fallback = await _fallback(target, network, versions)
         return await lists(False), await _ssl2(target, network), fallback, sessions
 
@@ -108,8 +116,8 @@ async def _asked(
     return seen, old, fallback, sessions
 
 
-async def _listed(target: Target, network: Network, version: int, first: Offer) -> _Seen:
-    lists, last, chains = Enumeration(version, first), None, []
+async def _listed(target: Target, network: Network, lists: Enumeration) -> _Seen:
+    version, last, chains = lists.version, None, []
     for _turn in range(MOST_HELLOS):
         hello = lists.next_hello()
         if hello is None:
@@ -118,9 +126,12 @@ async def _listed(target: Target, network: Network, version: int, first: Offer) 
         lists.add(offer)
         last = last if offer.accepted else offer.failure
         chains += [chain] if chain else []
-    hello = lists.about_order()
-    if hello is not None:
-        lists.confirm((await _offered(target, network, NAMES[version], hello))[0])
+    for ask_for, take_in in (
+        (lists.about_order, lists.confirm),
+        (lists.about_signatures, lists.signed),
+    ):
+        while (hello := ask_for()) is not None:
+            take_in((await _offered(target, network, NAMES[version], hello))[0])
     return _Seen(lists.listing(), lists.offers, last, chains)
 
 
@@ -185,9 +196,9 @@ def _echoed(offers: Sequence[Offer], extension: int) -> Optional[bool]:
     return any(extension in o.extensions for o in offers) if offers else None
 
 
-def _chains(chains: Sequence[tuple[bytes, ...]]) -> tuple[Chain, ...]:
-    """Each chain once; a server with two keys shows one for the suites of each."""
-    return tuple(Chain("suites", _base64(chain)) for chain in dict.fromkeys(chains))
+def _chains(asked_by: str, chains: Sequence[tuple[bytes, ...]]) -> tuple[Chain, ...]:
+    """Each chain once; a server with two keys shows one for what asks for each."""
+    return tuple(Chain(asked_by, _base64(chain)) for chain in dict.fromkeys(chains) if chain)
 
 
 def _base64(chain: Sequence[bytes]) -> tuple[str, ...]:
@@ -233,29 +244,39 @@ async def _fallback(target: Target, network: Network, versions: Sequence[int]) -
     return True if alert in (None, INAPPROPRIATE_FALLBACK) else None
 
 
-async def _sessions(target: Target, network: Network) -> _Sessions:
-    nameless = replace(target, server_name=None)
+async def _sessions(target: Target, network: Network, old: bool) -> _Sessions:
+    """``old``: a version older than TLS 1.3 is spoken, which can be renegotiated."""
+    nameless, stranger = (replace(target, server_name=name) for name in (None, NOBODY))
     first = await _session(nameless, network)
-    other = await _session(replace(target, server_name=NOBODY), network)
+    newest = TLS12 if old else TLS13
+    other = await (
+        _seen_inside(stranger, network, newest) if available() else _session(stranger, network)
+    )
+    if available() and other.served is False:  # only because of the name, perhaps
+        other = replace(await _seen_inside(target, network, newest), served=False, chain=())
     again = await _session(nameless, network, first.ticket) if first.ticket is not None else None
     return _Sessions(first, other, again)
 
 
 def _with_sessions(known: Inventory, sessions: _Sessions) -> Inventory:
-    """Resumption, and what is served without a name and to an unknown one."""
+    """Resumption, renegotiation, and what is served without a name and to an unknown one."""
     first, other, again = sessions.nameless, sessions.unknown, sessions.again
-    seen: dict[str, object] = {"unknown_name": other.served}
+    seen: dict[str, object] = {"unknown_name": other.served, "renegotiation": other.renegotiation}
+    if known.ocsp_staple is None:
+        seen["ocsp_staple"] = other.stapled
+    if known.client_certificate is None:
+        seen["client_certificate"] = other.asked
     ticket = first.ticket
-    if first.session is not None:
-        seen["resumption"] = bool(again and again.session and again.session.resumed)
-        if again is not None and again.session is None:
+    if first.served:
+        seen["resumption"] = bool(again and again.resumed)
+        if again is not None and not again.served:
             seen["resumption"] = None
         if ticket is not None and ticket.stateless:
             seen.update(session_tickets=True, ticket_seconds=ticket.seconds)
     chains = [
-        Chain(word, _base64(each.session.chain))
+        Chain(word, _base64(each.chain))
         for word, each in (("no_name", first), ("unknown_name", other))
-        if each.session is not None
+        if each.served
     ]
     return replace(known, chains=(*known.chains, *chains), **seen)  # type: ignore[arg-type]
 
@@ -265,8 +286,12 @@ class _Handshake:
     """``served`` is False where an alert ended it, ``None`` where something else did."""
 
     served: Optional[bool]
-    session: Optional[Session] = None
+    chain: tuple[bytes, ...] = ()
+    resumed: bool = False
     ticket: Optional[Ticket] = None
+    renegotiation: Optional[bool] = None
+    stapled: Optional[bool] = None
+    asked: Optional[bool] = None
 
 
 @dataclass(frozen=True)
@@ -280,18 +305,48 @@ class _Sessions:
 
 async def _session(target: Target, network: Network, ticket: Optional[Ticket] = None) -> _Handshake:
     """A handshake of the local library, and the ticket that comes with the first words."""
-    session: Optional[Session] = None
+    seen = _Handshake(None)
     try:
         async with network.connect(target.endpoint.host, target.endpoint.port) as stream:
             early = await begin_tls(target, stream)
             stream.stage = "handshake"
             session = await stream.start_tls(target.server_name, early, ticket=ticket)
+            seen = _Handshake(True, session.chain, session.resumed)
             talk = Talk(stream, dialogue(target, greeted=_agreed(target)))
             if not _agreed(target):
                 await talk.greeting()
             await talk.capabilities()
-            return _Handshake(True, session, stream.ticket())
+            return replace(seen, ticket=stream.ticket())
     except Broken as broken:
-        if session is not None:
-            return _Handshake(True, session)
+        if seen.served:
+            return seen
         return _Handshake(False if broken.failure.cause == "alert" else None)
+
+
+async def _seen_inside(target: Target, network: Network, newest: int) -> _Handshake:
+    """A handshake that sees what TLS 1.3 hides, and up to TLS 1.2 tries to begin another."""
+    seen = await renegotiate(target, network, newest)
+    return _Handshake(
+        seen.served,
+        seen.chain,
+        renegotiation=seen.accepted,
+        stapled=seen.stapled,
+        asked=seen.asked,
+    )
+
+
+# ---------------------------------------------------------------------------------------------
+# The chains of TLS 1.3
+
+
+async def _by_signatures(
+    target: Target, network: Network, seen: Sequence[_Seen]
+) -> tuple[tuple[bytes, ...], ...]:
+    """The chain for each kind of key, where TLS 1.3 signs with several and no hello showed them."""
+    signatures = [
+        s for each in seen if each.listing.version == TLS13 for s in each.listing.signatures
+    ]
+    kinds = [word for word in KINDS if any(kind(scheme) == word for scheme in signatures)]
+    if len(kinds) < 2 or any(each.chains for each in seen) or not available():
+        return ()
+    return tuple([await chain_for(target, network, word) for word in kinds])

@@ -282,8 +282,9 @@ class Listing:
     """All suites and groups that one version accepts, as far as it could be seen.
 
     ``order`` is ``server`` or ``client``: whose order of suites wins; ``None`` for less than two
-    suites. ``groups`` stand in the order in which they were chosen. ``signatures`` are those that
-    the server used, up to TLS 1.2. ``complete`` is False where a question went unanswered.
+    suites. ``groups`` stand in the order in which they were chosen. ``signatures`` are the schemes
+    that the server signs with, in TLS 1.2 and 1.3; ``all_signatures``: it refuses all others.
+    ``complete`` is False where a question about suites and groups went unanswered.
     """
 
     version: int
@@ -293,13 +294,15 @@ class Listing:
     dh_bits: tuple[int, ...] = ()
     signatures: tuple[int, ...] = ()
     complete: bool = True
+    all_signatures: bool = False
 
 
 @dataclass(frozen=True)
 class Chain:
     """A served chain, as base64 DER, leaf first, and how it is asked for.
 
-    ``asked_by``: ``suites`` (those of one key type), ``no_name`` or ``unknown_name`` (in SNI).
+    ``asked_by``: ``suites`` or ``signatures`` (those of one key type), ``no_name`` or
+    ``unknown_name`` (in SNI).
     """
 
     asked_by: str
@@ -310,10 +313,11 @@ class Chain:
 class Inventory:
     """What a port has beyond what a profile needs to decide: depth ``full``.
 
-    All that is ``None`` was not observed: TLS 1.3 hides most, and a suite with CBC is needed to
-    see ``encrypt_then_mac``. ``fallback_scsv``: a fallback is refused (RFC 7507).
+    All that is ``None`` was not observed: TLS 1.3 has no use for most, and a suite with CBC is
+    needed to see ``encrypt_then_mac``. ``fallback_scsv``: a fallback is refused (RFC 7507).
     ``ticket_seconds`` is the lifetime hint of a session ticket. ``unknown_name``: a name in SNI
-    that nobody has is served.
+    that nobody has is served. ``renegotiation``: one that the client began was carried out, up to
+    TLS 1.2 (it was tried once).
     """
 
     ssl2: Optional[bool] = None
@@ -331,6 +335,7 @@ class Inventory:
     resumption: Optional[bool] = None
     fallback_scsv: Optional[bool] = None
     unknown_name: Optional[bool] = None
+    renegotiation: Optional[bool] = None
 
 
 @dataclass(frozen=True)

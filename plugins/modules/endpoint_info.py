@@ -273,11 +273,14 @@ endpoints:
       description:
         - What else the port has, with O(depth=full); C(null) otherwise.
         - C(listings) has the suites and groups of each version that is accepted, in the order in which they were chosen
-          where the server is offered all of them, and whose C(order) of suites wins. C(signatures) are those that were
-          used, up to TLS 1.2. C(complete) is V(false) where a question went unanswered.
-        - C(chains) has each chain that was seen, for the suites of one key type, without a name in SNI (C(no_name)) and
-          with one that nobody has (C(unknown_name)).
-        - What TLS 1.3 hides, or no suite shows, is C(null).
+          where the server is offered all of them, and whose C(order) of suites wins. C(signatures) are the
+          schemes that the server signs with, in TLS 1.2 and 1.3; with C(all_signatures) all others were refused.
+          C(complete) is V(false) where a question about suites and groups went unanswered.
+        - C(chains) has each chain that was seen, for the C(suites) of one key type (in TLS 1.3 for its C(signatures)),
+          without a name in SNI (C(no_name)) and with one that nobody has (C(unknown_name)).
+        - C(renegotiation) says whether one that the client began was carried out. It is tried once, on one connection, by
+          the OpenSSL that Python is linked to.
+        - What TLS 1.3 has no use for, or no suite shows, is C(null).
       type: dict
       sample:
         ssl2: false
@@ -287,8 +290,9 @@ endpoints:
             order: client
             groups: [4588, 29, 23]
             dh_bits: []
-            signatures: []
+            signatures: [2052, 2053, 2054]
             complete: true
+            all_signatures: true
         chains:
           - asked_by: no_name
             certificates: [MIIDDTCCAfWgAwIBAgIUQvDm]
@@ -304,6 +308,7 @@ endpoints:
         resumption: false
         fallback_scsv: true
         unknown_name: true
+        renegotiation: false
     connections:
       description: How many connections were made to this port.
       type: int

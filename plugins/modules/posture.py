@@ -35,6 +35,22 @@ options:
     type: list
     elements: str
     default: []
+  domains:
+    description:
+      - Mail domains, the part behind the C(@), that mail programs find the server by in DNS (RFC 6186). The
+        certificate should name each of them too, as a DNS name or an SRV name (RFC 7817). Without domains,
+        that is not judged.
+    type: list
+    elements: str
+    default: []
+  ca_file:
+    description:
+      - PEM file on the controller with the authorities that the users' mail programs trust. By default those of
+        the controller's own system.
+      - Trust is judged where the controller has cryptography 42 or newer; before 45, a chain that only lacks
+        extensions is reported as C(not_checked).
+    type: str
+    default: ''
   waivers:
     description:
       - Findings that somebody answers for. A check id, or a mapping with C(check), C(reason), and
@@ -69,10 +85,17 @@ EXAMPLES = r"""
     addresses: ["{{ ansible_host }}"]
     names: [mail.example.org]
     waivers:
-      - check: CRT-05
-        reason: the intranet uses a private CA until spring
+      - check: CRT-02
+        reason: renewed by hand, on the last day
         expires: 2027-03-31
   register: result
+
+- name: Judge a chain by an authority of one's own, and look for the mail domain in the certificate
+  postmaster.tls.posture:
+    addresses: ["{{ ansible_host }}"]
+    names: [mail.example.org]
+    domains: [example.org]
+    ca_file: /etc/ssl/certs/intranet-ca.pem
 
 - name: Stop where something fails the profile
   ansible.builtin.fail:

@@ -9,7 +9,7 @@ asks no network and no trust store: it says what a certificate holds and who sig
 whether anyone should trust it.
 
 Sources: RFC 5280; RFC 6125 section 6.4 and RFC 7817 section 3 (names: subjectAltName only, a
-common name is noted and never matched); RFC 7633 (must-staple).
+common name is noted and never matched); RFC 4985 (SRV-ID); RFC 7633 (must-staple).
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ else:
 # A certificate larger than this is refused unread; real ones stay below 10 kB.
 DER_LIMIT = 65536
 NAMES_LIMIT = 200
+_ON_DNS_SRV = "1.3.6.1.5.5.7.8.7"  # id-on-dnsSRV, RFC 4985 section 2
+_IA5_STRING = 0x16
 
 E = TypeVar("E", bound="x509.ExtensionType")
 
@@ -51,7 +53,9 @@ class CertificateError(Exception):
 class Certificate:
     """The facts of one certificate; all text is clean.
 
-    ``names`` are the DNS names, IP addresses and mail domains of the subjectAltName. ``key_type``
+    ``names`` are the DNS names, IP addresses and URIs of the subjectAltName, ``services`` its SRV
+    names (``_imaps.example.org``). ``signs``: its key may make signatures (keyUsage
+    digitalSignature), ``None`` where that is not said. ``key_type``
     is ``rsa``, ``ecdsa``, ``ed25519``, ``ed448``, ``dsa`` or another word, ``curve`` an IANA group
     name. ``signature_hash`` is ``None`` where the scheme has none of its own (Ed25519).
     ``self_signed``: subject equals issuer and the signature is its own key's. ``names_issuer``: it
@@ -63,6 +67,7 @@ class Certificate:
     issuer: str
     common_name: Optional[str]
     names: tuple[str, ...]
+    services: tuple[str, ...]
     not_before: datetime
     not_after: datetime
     serial: str
@@ -72,6 +77,7 @@ class Certificate:
     signature_hash: Optional[str]
     self_signed: bool
     is_ca: bool
+    signs: Optional[bool]
     extended_key_usage: tuple[str, ...]
     must_staple: bool
     names_issuer: bool
@@ -145,6 +151,7 @@ def _decode(text: str) -> bytes:
 def _facts(cert: x509.Certificate, der: bytes) -> Certificate:
     key_type, bits, curve = _key(cert)
     constraints = _extension(cert, x509.BasicConstraints)
+    use = _extension(cert, x509.KeyUsage)
     usage = _extension(cert, x509.ExtendedKeyUsage)
     features = _extension(cert, x509.TLSFeature)
     access = _extension(cert, x509.AuthorityInformationAccess)
@@ -153,6 +160,7 @@ def _facts(cert: x509.Certificate, der: bytes) -> Certificate:
         issuer=clean(cert.issuer.rfc4514_string(), NAME),
         common_name=_common_name(cert),
         names=tuple(_names(cert))[:NAMES_LIMIT],
+        services=tuple(_services(cert))[:NAMES_LIMIT],
         not_before=_moment(cert, "not_valid_before"),
         not_after=_moment(cert, "not_valid_after"),
         serial=f"{cert.serial_number:x}"[:WORD],
@@ -162,6 +170,7 @@ def _facts(cert: x509.Certificate, der: bytes) -> Certificate:
         signature_hash=_signature_hash(cert),
         self_signed=cert.subject == cert.issuer and _signed_by(cert, cert) is not False,
         is_ca=bool(constraints and constraints.ca),
+        signs=use.digital_signature if use else None,
         extended_key_usage=tuple(clean(_oid(oid), WORD) for oid in usage or ()),
         must_staple=bool(features and x509.TLSFeatureType.status_request in features),
         names_issuer=any(
@@ -189,6 +198,14 @@ def _names(cert: x509.Certificate) -> Iterable[str]:
     for name in alternative or ():
         if isinstance(name, (x509.DNSName, x509.IPAddress, x509.UniformResourceIdentifier)):
             yield clean(str(name.value), NAME)
+
+
+def _services(cert: x509.Certificate) -> Iterable[str]:
+    for name in _extension(cert, x509.SubjectAlternativeName) or ():
+        if isinstance(name, x509.OtherName) and name.type_id.dotted_string == _ON_DNS_SRV:
+            text = name.value[2:]
+            if len(text) < 128 and name.value[:2] == bytes([_IA5_STRING, len(text)]):
+                yield clean(text, NAME)
 
 
 def _moment(cert: x509.Certificate, name: str) -> datetime:

@@ -22,6 +22,7 @@ from ..module_utils.model import Finding, Posture, Severity, Status
 from .checks.base import Subject, Verdict
 from .checks.table import CHECKS
 from .policy import Check, Profile
+from .trust import Trust
 
 # Worst first.
 STATUSES: tuple[Status, ...] = (
@@ -65,12 +66,14 @@ def judge(
     catalogue: Mapping[str, Check],
     now: datetime,
     names: Sequence[str] = (),
+    domains: Sequence[str] = (),
+    trust: Optional[Trust] = None,
 ) -> tuple[Finding, ...]:
-    """All findings of a posture, worst first; ``names`` are those that users connect to.
+    """All findings of a posture, worst first; the rest as checks.base.Subject says.
 
     ``now`` has a time zone. Never raises for what was observed.
     """
-    subject = Subject(posture, profile, now, tuple(names))
+    subject = Subject(posture, profile, now, tuple(names), tuple(domains), trust)
     found = [
         _finding(verdict, catalogue[check_id])
         for check_id, check in CHECKS.items()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Optional
 
 from ..module_utils.model import (
     EndpointObservation,
@@ -22,6 +22,7 @@ from ..module_utils.model import (
 )
 from .judge import judge, read_waivers, waive
 from .policy import load_checks, load_profile
+from .trust import Trust
 
 
 class Unreadable(Exception):
@@ -52,11 +53,19 @@ def _read(kind: type, entries: Any, module: str) -> tuple[Any, ...]:
         raise Unreadable(f"{module} returned something else than expected: {error}") from None
 
 
-def judged(posture: Posture, names: Sequence[str], waivers: Any, now: datetime) -> Posture:
+def judged(
+    posture: Posture,
+    names: Sequence[str],
+    waivers: Any,
+    now: datetime,
+    domains: Sequence[str] = (),
+    trust: Optional[Trust] = None,
+) -> Posture:
     """The posture with its findings, judged by the profile it names.
 
     Raises PolicyError for an unknown profile and WaiverError for a bad waiver.
     """
     catalogue = load_checks()
-    found = judge(posture, load_profile(posture.profile), catalogue, now, names)
+    profile = load_profile(posture.profile)
+    found = judge(posture, profile, catalogue, now, names, domains, trust)
     return replace(posture, findings=waive(found, read_waivers(waivers, catalogue), now.date()))

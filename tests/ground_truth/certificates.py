@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
 # The second Oakley group (RFC 2409 section 6.2): 1024 bits.
@@ -65,7 +66,7 @@ def _signed(
 
 
 def make_all(folder: Path) -> None:
-    """Files NAME.pem (a key, then its chain), authorities.pem and dh1024.pem."""
+    """Files NAME.pem (a key, then its chain), authorities.pem, dh1024.pem and ocsp.der."""
     sha256 = hashes.SHA256()
     strong = _rsa(2048)
     keys = {
@@ -87,6 +88,8 @@ def make_all(folder: Path) -> None:
     _write(folder / "chain.pem", strong, leaf, authority, top)
     authorities = b"".join(each.public_bytes(Encoding.PEM) for each in (authority, top))
     (folder / "authorities.pem").write_bytes(authorities)
+    said = ocsp.OCSPResponseBuilder.build_unsuccessful(ocsp.OCSPResponseStatus.TRY_LATER)
+    (folder / "ocsp.der").write_bytes(said.public_bytes(Encoding.DER))
     if shutil.which("openssl"):
         _sign_with_sha1(folder)
     # PKCS #3: a sequence of the prime and the generator, which cryptography makes no more.

@@ -38,6 +38,21 @@ class Label:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Since:
+    """A fact that differs between releases of a program: from ``version`` on, and before."""
+
+    version: tuple[int, ...]
+    then: Any
+    before: Any
+
+    def of(self, version: tuple[int, ...]) -> Any:
+        """What is true of the program in that version."""
+        return self.then if version >= self.version else self.before
+
+
+FIRST_GROUP = Since((3, 5), 0x11EC, X25519)
+"""What OpenSSL takes first of its own default list: the hybrid X25519MLKEM768 since 3.5."""
 OLD = "-cipher ALL:@SECLEVEL=0"
 ALL = (CBC, RSA, DHE)
 MODERN = "-cipher ECDHE+AESGCM"
@@ -48,12 +63,12 @@ def _only(suites: str, level: int = 0) -> str:
 
 
 # fmt: off
-# openssl s_server; without a configuration file, so that its own defaults count: SECLEVEL 1 of
-# OpenSSL 3.0, or 2 of Debian's, both with TLS 1.2 at least, all three families, X25519 first.
+# openssl s_server, 3.0 to 3.5; without a configuration file, so that its own defaults count:
+# SECLEVEL 1 of OpenSSL 3.0, or 2 of Debian's, both with TLS 1.2 at least and all three families.
 OPENSSL: tuple[Label, ...] = (
     # Versions
     Label("modern", (T12, T13), (), MODERN, facts={"chain": 1, "group12": X25519, "suite12": 0xC030}),
-    Label("TLS 1.3 only", (T13,), (), "-tls1_3", facts={"handshake": 0x0304, "group13": X25519}),
+    Label("TLS 1.3 only", (T13,), (), "-tls1_3", facts={"handshake": 0x0304, "group13": FIRST_GROUP}),
     Label("TLS 1.2 only", (T12,), (), f"-tls1_2 {MODERN}", facts={"handshake": 0x0303}),
     Label("TLS 1.1 only", (T11,), (), f"-tls1_1 {OLD}", facts={"handshake": 0x0302}),
     Label("TLS 1.0 only", (T10,), (), f"-tls1 {OLD}", facts={"handshake": 0x0301}),
@@ -89,7 +104,7 @@ OPENSSL: tuple[Label, ...] = (
     Label("1.3 with ChaCha20", (T13,), (), "-tls1_3 -ciphersuites TLS_CHACHA20_POLY1305_SHA256", facts={"suite13": 0x1303}),
     Label("1.3 with AES-128", (T13,), (), "-tls1_3 -ciphersuites TLS_AES_128_GCM_SHA256", facts={"suite13": 0x1301}),
     Label("1.3 with CCM", (T13,), (), "-tls1_3 -ciphersuites TLS_AES_128_CCM_SHA256", facts={"suite13": 0x1304}),
-    Label("1.3 with CCM-8", (T13,), (), "-tls1_3 -ciphersuites TLS_AES_128_CCM_8_SHA256:@SECLEVEL=0", facts={"suite13": 0x1305, "handshake": None}),
+    Label("1.3 with CCM-8", (T13,), (), "-tls1_3 -cipher DEFAULT:@SECLEVEL=0 -ciphersuites TLS_AES_128_CCM_8_SHA256", facts={"suite13": 0x1305, "handshake": None}),
     # Groups
     Label("P-256", (T12, T13), (), f"{MODERN} -groups P-256", facts={"group12": P256, "group13": P256}),
     Label("P-384", (T12, T13), (), f"{MODERN} -groups P-384", facts={"group12": P384, "group13": P384}),
@@ -120,7 +135,7 @@ OPENSSL: tuple[Label, ...] = (
     Label("ALPN imap", (T12, T13), (), f"{MODERN} -alpn imap,pop3,managesieve", facts={"alpn": True, "foreign": False}),
     Label("ALPN of another protocol", (T12, T13), (), f"{MODERN} -alpn http/1.1", facts={"foreign": True}),
     Label("no ALPN", (T12, T13), (), MODERN, facts={"alpn": "", "foreign": True}),
-    Label("cookies", (T13,), (), "-tls1_3 -stateless", facts={"group13": X25519}),
+    Label("cookies", (T13,), (), "-tls1_3 -stateless", facts={"group13": FIRST_GROUP}),
     Label("no middlebox mode", (T13,), (), "-tls1_3 -no_middlebox", facts={"handshake": 0x0304}),
     Label("no tickets in 1.3", (T13,), (), "-tls1_3 -num_tickets 0", facts={"handshake": 0x0304}),
     Label("one byte a record", (T12,), (), f"-tls1_2 {MODERN} -max_send_frag 512 -split_send_frag 512", facts={"chain": 1}),

@@ -29,6 +29,14 @@ MANY_AT_ONCE = frozenset({"tlslite-ng"})
 STARTED = 20.0
 
 
+def version(program: str) -> tuple[int, ...]:
+    """The version of an installed program, of those whose labels differ between versions."""
+    if program != "openssl":
+        return ()
+    said = subprocess.run([program, "version"], capture_output=True, text=True, check=True)
+    return tuple(int(number) for number in said.stdout.split()[1].split(".")[:2])
+
+
 @contextlib.contextmanager
 def started(program: str, labels: Sequence[Label], folder: Path) -> Iterator[list[int]]:
     """A server for each label on loopback; their ports. Raises AssertionError where one fails."""

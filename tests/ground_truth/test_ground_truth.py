@@ -16,12 +16,14 @@ import pytest
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Endpoint,
     EndpointObservation,
+    Listing,
     Offer,
     Service,
     TlsMode,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.probe import probe
 from ansible_collections.postmaster.tls.plugins.module_utils.transport import Limits
+from ansible_collections.postmaster.tls.tests.ground_truth import inventory_labels
 from ansible_collections.postmaster.tls.tests.ground_truth.certificates import make_all
 from ansible_collections.postmaster.tls.tests.ground_truth.labels import (
     BROKEN,
@@ -37,13 +39,24 @@ from ansible_collections.postmaster.tls.tests.ground_truth.labels import (
     T13,
     TLSLITE,
     Label,
+    Since,
 )
-from ansible_collections.postmaster.tls.tests.ground_truth.servers import behind_starttls, started
+from ansible_collections.postmaster.tls.tests.ground_truth.servers import (
+    behind_starttls,
+    started,
+    version,
+)
 from ansible_collections.postmaster.tls.tests.hostile.server import Server, servers
 
 # They know nothing of mail, so that inside TLS there is only silence to be heard.
 LIMITS = Limits(total=2.5, host=40.0, per_address=64, parallel=64)
+VERSIONS = {SSL3: 0x0300, T10: 0x0301, T11: 0x0302, T12: 0x0303, T13: 0x0304}
 PROGRAMS = {"openssl": OPENSSL, "gnutls-serv": GNUTLS, "tlslite-ng": TLSLITE}
+FULL = {
+    "openssl": inventory_labels.OPENSSL,
+    "gnutls-serv": inventory_labels.GNUTLS,
+    "tlslite-ng": inventory_labels.TLSLITE,
+}
 INSTALL = {
     "openssl": "apt-get install openssl",
     "gnutls-serv": "apt-get install gnutls-bin",
@@ -70,10 +83,21 @@ def test_the_probe_agrees_with_each_label(program: str, folder: Path) -> None:
     labels = PROGRAMS[program]
     with started(program, labels, folder) as ports:
         seen = _seen(ports)
-    assert [text for each, was in zip(labels, seen) for text in differences(each, was)] == []
+    known = version(program)
+    assert [text for each in zip(labels, seen) for text in differences(*each, known)] == []
 
 
-def _seen(ports: Sequence[int]) -> list[EndpointObservation]:
+@pytest.mark.parametrize("program", FULL)
+def test_the_inventory_agrees_with_each_label(program: str, folder: Path) -> None:
+    if not THERE[program]():
+        pytest.skip(f"{program} is not installed: {INSTALL[program]}")
+    labels = FULL[program]
+    with started(program, labels, folder) as ports:
+        seen = _seen(ports, full=True)
+    assert [text for each in zip(labels, seen) for text in inventory_differences(*each)] == []
+
+
+def _seen(ports: Sequence[int], full: bool = False) -> list[EndpointObservation]:
     """Each fourth port is asked directly, the others behind STARTTLS of each protocol."""
     kinds = (None, Service.IMAP, Service.POP3, Service.SIEVE)
     asked = [(port, kinds[at % 4]) for at, port in enumerate(ports)]
@@ -85,15 +109,15 @@ def _seen(ports: Sequence[int]) -> list[EndpointObservation]:
             else _behind(next(waiting), kind)
             for port, kind in asked
         ]
-        return list(probe(endpoints, LIMITS))
+        return list(probe(endpoints, LIMITS, full=full))
 
 
 def _behind(front: Server, kind: Service) -> Endpoint:
     return Endpoint(front.address, front.port, kind, TlsMode.STARTTLS)
 
 
-def differences(label: Label, seen: EndpointObservation) -> Iterator[str]:
-    """Where an observation is not as the label says."""
+def differences(label: Label, seen: EndpointObservation, known: tuple[int, ...]) -> Iterator[str]:
+    """Where an observation is not as the label says of that version of the program."""
     for names, expected in (
         ((SSL3, T10, T11, T12, T13), label.versions),
         ((CBC, RSA, DHE, BROKEN), label.families),
@@ -102,9 +126,34 @@ def differences(label: Label, seen: EndpointObservation) -> Iterator[str]:
         if set(accepted) != set(expected):
             yield f"{label.name}: {accepted}, not {expected}"
     facts = _facts(label, seen)
-    for name, expected in label.facts.items():
+    for name, fact in label.facts.items():
+        expected = fact.of(known) if isinstance(fact, Since) else fact
         if facts[name] != expected:
             yield f"{label.name}: {name} is {facts[name]}, not {expected}"
+
+
+def inventory_differences(label: Label, seen: EndpointObservation) -> Iterator[str]:
+    """The same for a label of inventory_labels.py."""
+    found = seen.inventory
+    if found is None:
+        yield f"{label.name}: no inventory, {seen.failures}"
+        return
+    lists = {listing.version: listing for listing in found.listings}
+    if set(lists) != {VERSIONS[name] for name in label.versions}:
+        yield f"{label.name}: {[hex(version) for version in lists]}, not {label.versions}"
+    keys = {c.certificates[0] for c in found.chains if c.asked_by in ("suites", "signatures")}
+    for name, expected in label.facts.items():
+        listing = lists.get({"12": 0x0303, "13": 0x0304}.get(name[-2:], 0), Listing(0))
+        actual: Any = {
+            "signs": {*listing.signatures} if listing.all_signatures else None,
+            "order": listing.order,
+            "renegotiation": found.renegotiation,
+            "keys": len(keys),
+            "staple": found.ocsp_staple,
+            "asks": found.client_certificate,
+        }[name.rstrip("123")]
+        if actual != expected:
+            yield f"{label.name}: {name} is {actual}, not {expected}"
 
 
 def _offer(seen: EndpointObservation, name: str) -> Offer:
@@ -140,5 +189,5 @@ def _asked(seen: EndpointObservation) -> set[str]:
 
 def test_there_are_labels_enough() -> None:
     assert sum(len(labels) for labels in PROGRAMS.values()) >= 100
-    for labels in PROGRAMS.values():
+    for labels in (*PROGRAMS.values(), *FULL.values()):
         assert len({label.name for label in labels}) == len(labels)

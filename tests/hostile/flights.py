@@ -9,6 +9,8 @@ and what the hello got, as in corpus.Case.
 
 from __future__ import annotations
 
+import ssl
+
 from ansible_collections.postmaster.tls.tests.hostile import tls_bytes as t
 from ansible_collections.postmaster.tls.tests.hostile.server import Step
 from ansible_collections.postmaster.tls.tests.hostile.steps import (
@@ -19,6 +21,10 @@ from ansible_collections.postmaster.tls.tests.hostile.steps import (
     say,
     stall,
 )
+
+# What cannot be decrypted, or is empty, is a failure of the record layer since OpenSSL 3.2, and has
+# names of its own before that.
+_LAYER = "not_tls" if ssl.OPENSSL_VERSION_INFO >= (3, 2) else "unexpected"
 
 # fmt: off
 SERVER_HELLO = t.record(t.hello())
@@ -42,7 +48,7 @@ FLIGHTS: tuple[tuple[str, tuple[Step, ...], str, str], ...] = (
     ("record of 65535 bytes", (say(b"\x16\x03\x03\xff\xff" + bytes(65535)),), "not_tls", "None not_tls"),
     ("record of 18433 bytes", (say(b"\x16\x03\x03\x48\x01" + bytes(18433)),), "not_tls", "None not_tls"),
     ("record of no bytes", (say(t.record(b"")),), "closed", "None not_tls"),
-    ("records of no bytes for ever", (endless(t.record(b"")),), "unexpected", "None not_tls"),
+    ("records of no bytes for ever", (endless(t.record(b"")),), _LAYER, "None not_tls"),
     ("record that promises more", (say(b"\x16\x03\x03\x02\x00\x02"),), "closed", "None closed"),
     ("record header only, silent", (say(b"\x16\x03\x03\x00\x40"), stall), "timeout", "None timeout"),
     ("SSLv2 ServerHello", (say(b"\x80\x0b\x04\0\x01\0\x02\0\0\0\0\0\0"),), "not_tls", "None not_tls"),
@@ -133,6 +139,6 @@ FLIGHTS13: tuple[tuple[str, Step, str, str], ...] = (
     ("supported_versions of 1.4", say(t.record(t.hello13(_KEY)).replace(b"\x02\x03\x04", b"\x02\x03\x05")), "unexpected", "None unexpected"),
     ("supported_versions of 1.2", say(t.record(t.hello13(_KEY)).replace(b"\x02\x03\x04", b"\x02\x03\x03")), "unexpected", "False closed"),
     ("then words in clear", say(t.record(t.hello13(_KEY)) + b"* OK\r\n"), "not_tls", "True"),
-    ("then rubbish", say(t.record(t.hello13(_KEY)) + t.record(bytes(64), 23)), "unexpected", "True"),
-    ("then a flight in clear", say(t.record(t.hello13(_KEY)) + t.record(t.DONE)), "unexpected", "True"),
+    ("then rubbish", say(t.record(t.hello13(_KEY)) + t.record(bytes(64), 23)), _LAYER, "True"),
+    ("then a flight in clear", say(t.record(t.hello13(_KEY)) + t.record(t.DONE)), _LAYER, "True"),
 )

@@ -23,7 +23,9 @@ from ansible_collections.postmaster.tls.plugins.plugin_utils.report.layout impor
 from ansible_collections.postmaster.tls.plugins.plugin_utils.report.terminal import summary
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures import (
     CATALOGUE,
+    NAME,
     NOW,
+    TRUST,
     posture,
 )
 
@@ -36,7 +38,7 @@ def reported(seen: Sequence[EndpointObservation]) -> dict[str, Any]:
     """The report of one host with these ports, and ``lines``: the same for a terminal."""
     profile = load_profile("intermediate")
     host = posture(*seen)
-    judged = replace(host, findings=judge(host, profile, CATALOGUE, NOW))
+    judged = replace(host, findings=judge(host, profile, CATALOGUE, NOW, (), (NAME,), TRUST))
     made = json.loads(json.dumps(document([judged], profile, NOW)))
     return {"document": made, "lines": summary(made, WIDTH).splitlines()}
 

@@ -32,11 +32,16 @@ INSIDE_MODULE_UTILS = {
     "wire": FLOOR,
     "config": FLOOR,
     "local_tls": FLOOR | {"wire"},
+    "host": FLOOR,
+    "library": FLOOR | {"host"},
+    "openssl_client": FLOOR | {"library", "local_tls"},
     "transport": FLOOR | {"local_tls"},
     "talk": FLOOR | {"transport", "wire"},
     "hellos": FLOOR | {"talk", "transport", "wire"},
     "injection": FLOOR | {"talk", "transport", "wire"},
-    "inventory": FLOOR | {"hellos", "local_tls", "talk", "transport", "wire"},
+    "renegotiation": FLOOR | {"local_tls", "openssl_client", "talk", "transport", "wire"},
+    "inventory": FLOOR
+    | {"hellos", "local_tls", "openssl_client", "renegotiation", "talk", "transport", "wire"},
     "probe": FLOOR | {"hellos", "injection", "inventory", "talk", "transport", "wire"},
 }
 """A part of module_utils and the other parts it may import.

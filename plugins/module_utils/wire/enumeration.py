@@ -7,7 +7,7 @@ Each answer names one suite and, with an ephemeral key, one group: both are take
 hello, so that the two lists are found side by side. Where it stops being plain which of the two an
 answer is about, the suites are asked on with all groups, and then the groups that are left with
 suites that need one. Where all of these need an ECDSA key and the server follows its own order of
-groups, only those up to the key's curve show.
+groups, only those up to the key's curve show. Signature schemes ride along (schemes.py).
 Source: RFC 8446 section 4.1.1, 4.2.7 and 4.2.8, RFC 8422 section 5.1, RFC 5246 section 7.4.1.
 Pure: hellos come out, and what they got comes in as model.Offer.
 """
@@ -21,6 +21,7 @@ from ..model import Listing, Offer
 from . import suites as known
 from .hello import HEARTBEAT, SSL30, STATUS_REQUEST, TLS10, TLS11, TLS12, TLS13, ClientHello
 from .offers import HELLOS, dropped
+from .schemes import Schemes
 
 NAMES = {TLS13: "tls1.3", TLS12: "tls1.2", TLS11: "tls1.1", TLS10: "tls1.0", SSL30: "ssl3"}
 """The hello of offers.py that begins the list of each version."""
@@ -29,9 +30,15 @@ _EXTRAS = ((STATUS_REQUEST, b"\x01\0\0\0\0"), (HEARTBEAT, b"\x01"))
 
 
 class Enumeration:
-    """What one version has. ``first`` is what its hello of offers.py got; it was accepted."""
+    """What one version has. ``first`` is what its hello of offers.py got; it was accepted.
 
-    def __init__(self, version: int, first: Offer) -> None:
+    ``drops``: it is known that this server drops who it refuses. ``signature`` is a scheme that it
+    signed with in another version.
+    """
+
+    def __init__(
+        self, version: int, first: Offer, drops: bool = False, signature: Optional[int] = None
+    ) -> None:
         self.version = version
         self._hello = self._asked = HELLOS[NAMES[version]]
         self._left_suites = list(self._hello.suites)
@@ -46,8 +53,10 @@ class Enumeration:
         self._narrow = True  # groups that were found are taken off while suites are asked for
         self._blamed = self._passed_over = self._again = False
         self._behind = False  # groups that were found stand behind those that are left
-        self._drops = False  # it is known that this server drops who it refuses
+        self._drops = drops
         self._reversed: Optional[int] = None
+        self._order_told = False
+        self._schemes = Schemes(version, self._hello.signatures, signature)
         self.offers: list[Offer] = []
         self.complete = True
         self.add(first)
@@ -63,16 +72,19 @@ class Enumeration:
         self._asked = self._variant(suites, groups)
         return self._asked
 
-    def _variant(self, suites: list[int], groups: list[int]) -> ClientHello:
+    def _variant(self, suites: list[int], groups: list[int], sure: bool = False) -> ClientHello:
         return replace(
             self._hello,
             suites=tuple(suites),
             groups=(*groups, *self._fields),
+            signatures=self._schemes.ride(len(self._suites), sure),
             extras=_EXTRAS if SSL30 < self.version < TLS13 else (),
         )
 
     def add(self, offer: Offer) -> None:
         """Takes in what the hello got."""
+        if self._schemes.add(offer):
+            return  # to be asked again: it may have been refused for its signature schemes
         if offer.accepted and offer.suite is not None:
             self._accepted(offer, offer.suite)
         elif offer.accepted is False or not self._retry(dropped(offer)):
@@ -148,14 +160,31 @@ class Enumeration:
 
     def about_order(self) -> Optional[ClientHello]:
         """The hello that tells whose order wins, where what was found does not; else ``None``."""
-        if len(self._suites) < 2 or self._suites != self._in_our_order():
+        if len(self._suites) < 2 or self._suites != self._in_our_order() or self._order_told:
             return None
-        self._asked = self._variant(self._suites[::-1], self._groups)
+        self._asked = self._variant(self._suites[::-1], self._groups, sure=True)
         return self._asked
 
     def confirm(self, offer: Offer) -> None:
-        """Takes in what the hello about the order got."""
+        """Takes in what the hello about the order got; it may have to be asked again."""
+        self._order_told = not self._schemes.add(offer)
         self._reversed = offer.suite if offer.accepted else None
+
+    def about_signatures(self) -> Optional[ClientHello]:
+        """The next hello that asks for signature schemes alone; ``None`` where none is needed."""
+        suites = [s for s in self._with_group(self._suites) if s not in known.ANONYMOUS]
+        suites = suites or [s for s in self._suites if s in known.EPHEMERAL_DH - known.ANONYMOUS]
+        hello = self._variant(suites, self._groups)
+        schemes = self._schemes.alone()
+        if not suites or schemes is None:
+            return None
+        self._asked = replace(hello, signatures=schemes)
+        return self._asked
+
+    def signed(self, offer: Offer) -> None:
+        """Takes in what that hello got; who is known to drop those whom it refuses refuses it."""
+        refused = False if dropped(offer) and self._drops else offer.accepted
+        self._schemes.answered(refused, offer.signature)
 
     def order(self) -> Optional[str]:
         """Whose order of suites wins: ``server`` or ``client``; ``None`` where that is open."""
@@ -178,6 +207,7 @@ class Enumeration:
             order=self.order(),
             groups=tuple(self._groups),
             dh_bits=tuple(sorted({o.dh_bits for o in self.offers if o.dh_bits})),
-            signatures=tuple(dict.fromkeys(o.signature for o in self.offers if o.signature)),
+            signatures=tuple(self._schemes.found),
             complete=self.complete,
+            all_signatures=self._schemes.complete,
         )

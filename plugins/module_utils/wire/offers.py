@@ -13,7 +13,7 @@ as the events of flight.py.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Optional
 
@@ -316,6 +316,15 @@ def settle(offer: Offer, again: Offer) -> Offer:
     if dropped(offer) and dropped(again):
         return replace(again, accepted=False)
     return again
+
+
+def drops(offers: Iterable[Offer]) -> bool:
+    """Whether a server is known to refuse by hanging up without a word: it did so already."""
+    failures = [offer.failure for offer in offers if offer.accepted is False]
+    return any(
+        f is not None and f.cause in ("closed", "reset") and not f.detail.startswith("close_notify")
+        for f in failures
+    )
 
 
 def dropped(offer: Offer) -> bool:

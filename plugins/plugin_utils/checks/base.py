@@ -19,6 +19,7 @@ from ...module_utils.model import (
     Effective,
     EndpointObservation,
     Failure,
+    Inventory,
     Posture,
     ServerConfig,
     Severity,
@@ -27,6 +28,7 @@ from ...module_utils.model import (
 )
 from ..policy import Profile
 from ..registry import alert_name
+from ..trust import Trust
 
 BUILT_IN = "built-in default"
 _ORDER = tuple(Severity)
@@ -34,12 +36,18 @@ _ORDER = tuple(Severity)
 
 @dataclass(frozen=True)
 class Subject:
-    """All that a check may look at."""
+    """All that a check may look at.
+
+    ``names`` are those that users connect to, ``domains`` those behind the @ of their addresses,
+    ``trust`` the authorities that their programs know.
+    """
 
     posture: Posture
     profile: Profile
     now: datetime
     names: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    trust: Optional[Trust] = None
 
 
 @dataclass(frozen=True)
@@ -153,6 +161,20 @@ def _about(verdict: Verdict, subject: str) -> Verdict:
         verdict.remediation,
         verdict.subject or subject,
     )
+
+
+InventoryCheck = Callable[[Inventory, EndpointObservation, Subject], Verdict]
+
+
+def on_inventories(check: InventoryCheck) -> CheckFunction:
+    """A check of what only depth ``full`` sees; it says nothing where nobody asked for that."""
+
+    def every_port(subject: Subject) -> Iterator[Verdict]:
+        for seen in subject.posture.endpoints:
+            if seen.inventory is not None:
+                yield _about(check(seen.inventory, seen, subject), str(seen.endpoint))
+
+    return every_port
 
 
 # ---------------------------------------------------------------------------------------------

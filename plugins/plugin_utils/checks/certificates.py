@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Is the served certificate good, and is it the one on disk? Checks of chains and key files.
 
-No trust store is asked: a chain is judged by its own links, so a private authority passes as a
-public one does. Time thresholds are fractions of a certificate's lifetime, since lifetimes range
-from days to years.
+A chain is judged by its own links here, so a private authority passes as a public one does; who
+trusts it is asked in acceptance.py. Time thresholds are fractions of a certificate's lifetime,
+since lifetimes range from days to years.
 
 Sources: RFC 5280 sections 4.1.2.5 and 6; RFC 6125 section 6.4; RFC 7817; RFC 8314 section 4.4;
 RFC 9325 sections 4.5 and 7.1; Dovecot's and Courier's documentation for modes of key files.
@@ -14,10 +14,17 @@ RFC 9325 sections 4.5 and 7.1; Dovecot's and Courier's documentation for modes o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Callable, Optional
 
-from ...module_utils.model import EndpointObservation, FileFact, ServerConfig, Severity
+from ...module_utils.model import (
+    EndpointObservation,
+    FileFact,
+    ServerConfig,
+    Severity,
+    Status,
+)
 from ..certificate import (
     Certificate,
     CertificateError,
@@ -47,19 +54,40 @@ WEAK_CURVE_BITS = 224
 LeafCheck = Callable[[Certificate, EndpointObservation, Subject], Verdict]
 
 
-def _on_leaf(check: LeafCheck) -> CheckFunction:
-    """A check of the served certificate as a check of all ports."""
+def on_leaf(check: LeafCheck) -> CheckFunction:
+    """A check of the served certificate as a check of all ports; the worst verdict of several."""
 
     def port(seen: EndpointObservation, subject: Subject) -> Verdict:
         if not seen.chain:
             return unseen("the served certificate", at_stage(seen, "starttls", "handshake"))
-        try:
-            leaf = read_base64(seen.chain[0])
-        except CertificateError as error:
-            return failed(str(error), "a certificate that can be read", Severity.HIGH)
-        return check(leaf, seen, subject)
+        verdicts = [_judged(check, replace(seen, chain=c), subject) for c in served_chains(seen)]
+        return min(verdicts, key=lambda verdict: _WORST_FIRST.index(verdict.status))
 
     return on_ports(port)
+
+
+def _judged(check: LeafCheck, seen: EndpointObservation, subject: Subject) -> Verdict:
+    try:
+        leaf = read_base64(seen.chain[0])
+    except CertificateError as error:
+        return failed(str(error), "a certificate that can be read", Severity.HIGH)
+    return check(leaf, seen, subject)
+
+
+_WORST_FIRST = (
+    Status.FAIL,
+    Status.ERROR,
+    Status.NOT_CHECKED,
+    Status.PASS,
+    Status.NOT_APPLICABLE,
+)
+
+
+def served_chains(seen: EndpointObservation) -> tuple[tuple[str, ...], ...]:
+    """Each chain that is served under the name asked for: one for each kind of key."""
+    held = seen.inventory.chains if seen.inventory is not None else ()
+    others = [c.certificates for c in held if c.asked_by in ("suites", "signatures")]
+    return tuple({chain[0]: chain for chain in (*others, seen.chain) if chain}.values())
 
 
 def valid_now(leaf: Certificate, _seen: EndpointObservation, subject: Subject) -> Verdict:
@@ -192,15 +220,16 @@ def served_from_disk(seen: EndpointObservation, subject: Subject) -> Verdict:
     if not held:
         return not_checked("no certificate file was read on the host")
     try:
-        served = fingerprint(seen.chain[0])
+        served = [fingerprint(chain[0]) for chain in served_chains(seen)]
         on_disk = {fact.path: fingerprint(fact.chain[0]) for fact in held}
     except CertificateError as error:
         return failed(str(error), "certificates that can be read", Severity.HIGH)
-    match = next((path for path, print_ in on_disk.items() if print_ == served), None)
+    places = [next((p for p, held_ in on_disk.items() if held_ == each), None) for each in served]
     expected = "the certificate on disk is the one served"
-    shown = (f"served sha256 {served}", *(f"{path} sha256 {p}" for path, p in on_disk.items()))
-    if match:
-        return passed(f"it is the one in {match}", expected, shown[:1])
+    shown = tuple(f"served sha256 {each}" for each in served)
+    if None not in places:
+        return passed(f"it is the one in {' and '.join(map(str, places))}", expected, shown)
+    shown += tuple(f"{path} sha256 {held_}" for path, held_ in on_disk.items())
     return failed(
         "another certificate is served than lies on disk",
         expected,
@@ -275,12 +304,12 @@ def _named(text: str) -> str:
 
 
 TABLE: dict[str, CheckFunction] = {
-    "CRT-01": _on_leaf(valid_now),
-    "CRT-02": _on_leaf(renewed_in_time),
-    "CRT-03": _on_leaf(named),
-    "CRT-04": _on_leaf(chained),
-    "CRT-05": _on_leaf(not_self_signed),
-    "CRT-06": _on_leaf(strong),
+    "CRT-01": on_leaf(valid_now),
+    "CRT-02": on_leaf(renewed_in_time),
+    "CRT-03": on_leaf(named),
+    "CRT-04": on_leaf(chained),
+    "CRT-05": on_leaf(not_self_signed),
+    "CRT-06": on_leaf(strong),
     "CRT-08": disk,
-    "CRT-09": _on_leaf(short_lived),
+    "CRT-09": on_leaf(short_lived),
 }

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
-from . import certificates, configuration, operation, plaintext, tls
+from . import acceptance, certificates, configuration, groups, inventory, operation, plaintext, tls
 from .base import CheckFunction
 
 CHECKS: dict[str, CheckFunction] = {
     **plaintext.TABLE,
     **tls.TABLE,
+    **groups.TABLE,
+    **inventory.TABLE,
     **certificates.TABLE,
+    **acceptance.TABLE,
     **configuration.TABLE,
     **operation.TABLE,
 }

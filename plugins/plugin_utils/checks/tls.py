@@ -15,21 +15,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Optional
 
-from ...module_utils.config.vocabulary import CODE_POINTS, PROTOCOLS, parse_version
+from ...module_utils.config.vocabulary import CODE_POINTS, PROTOCOLS
 from ...module_utils.model import (
     EndpointObservation,
+    Listing,
     Offer,
-    Posture,
-    ServerConfig,
     Severity,
-    TlsLibrary,
 )
 from ..registry import (
     EXTENDED_MASTER_SECRET,
-    GROUPS,
     RENEGOTIATION_INFO,
-    group_code,
-    group_name,
     signature_name,
     suite,
     suite_name,
@@ -42,11 +37,8 @@ from .base import (
     failed,
     not_applicable,
     on_ports,
-    on_servers,
     passed,
-    scope_name,
     unseen,
-    where,
     worst,
 )
 
@@ -62,7 +54,6 @@ OFFERS: dict[str, str] = {
 # What every audit asks for; SSLv2 has no hello that a modern stack answers.
 ASKED = PROTOCOLS[1:]
 
-WEAK_GROUP_BITS = 224
 WEAK_DH_BITS = 2048
 
 
@@ -71,6 +62,7 @@ def accepted_versions(seen: EndpointObservation) -> tuple[str, ...]:
     spoken = {o.version for o in seen.offers if o.accepted}
     spoken |= {seen.handshake.version} if seen.handshake else set()
     by_offer = {name for name in PROTOCOLS if _accepted(seen, OFFERS[name])}
+    by_offer |= {"SSLv2"} if seen.inventory and seen.inventory.ssl2 else set()
     return tuple(n for n in PROTOCOLS if n in by_offer or CODE_POINTS[n] in spoken)
 
 
@@ -162,113 +154,14 @@ def dh_size(seen: EndpointObservation, _subject: Subject) -> Verdict:
     unanswered = _unanswered("finite-field DHE", [offer])
     if unanswered or offer is None:
         return unanswered or unseen("finite-field DHE")
-    if not offer.accepted:
+    sizes = [bits for listing in listings(seen) for bits in listing.dh_bits]
+    sizes += [offer.dh_bits] if offer.dh_bits is not None else []
+    if not offer.accepted and not sizes:
         return passed("DHE is refused")
-    if offer.dh_bits is None:
+    if not sizes:
         return unseen("the size of the DH group", [offer.failure])
-    shown, expected = f"{offer.dh_bits} bits", f"at least {WEAK_DH_BITS} bits"
-    return passed(shown, expected) if offer.dh_bits >= WEAK_DH_BITS else failed(shown, expected)
-
-
-# ---------------------------------------------------------------------------------------------
-# Groups
-
-
-def live_group(seen: EndpointObservation, subject: Subject) -> Verdict:
-    """TLS-06, seen from outside: the group that a port chooses."""
-    offers = [o for o in (seen.offer("tls1.3"), seen.offer("tls1.2")) if o]
-    groups = [o.group for o in offers if o.group is not None]
-    if not groups:
-        if offers and all(o.accepted is False for o in offers):
-            return not_applicable("neither TLS 1.2 nor TLS 1.3 is spoken")
-        return unseen("the key exchange group", [o.failure for o in offers])
-    weak = [g for g in groups if _weak(g)]
-    expected = f"one of {', '.join(subject.profile.groups)}"
-    if weak:
-        return failed(f"{group_name(weak[0])} chosen", expected, Severity.HIGH)
-    tls13 = seen.offer("tls1.3")
-    if tls13 and tls13.group is not None and not _hybrid(tls13.group):
-        return _classical(tls13.group, subject)
-    return passed(f"{', '.join(dict.fromkeys(map(group_name, groups)))} chosen", expected)
-
-
-def _classical(group: int, subject: Subject) -> Verdict:
-    actual = f"{group_name(group)} chosen"
-    if _wants_hybrid(subject) and not _all_without_hybrid(subject.posture):
-        expected = "a hybrid with ML-KEM, where the TLS library has it"
-        return failed(f"{actual}, no hybrid with ML-KEM", expected, Severity.INFO)
-    return passed(f"{actual}; no hybrid is expected of the linked TLS library")
-
-
-def _wants_hybrid(subject: Subject) -> bool:
-    return any(_hybrid(group_code(name) or 0) for name in subject.profile.groups)
-
-
-def _all_without_hybrid(posture: Posture) -> bool:
-    """Whether every server of the host is linked to a library known to have no hybrid."""
-    libraries = [server.tls_library for server in posture.servers]
-    return bool(libraries) and all(has_hybrid(library) is False for library in libraries)
-
-
-def has_hybrid(library: Optional[TlsLibrary]) -> Optional[bool]:
-    """Whether a TLS library has X25519MLKEM768: OpenSSL from 3.5 on; ``None`` = not known.
-
-    Of GnuTLS it is not expected: it has the group only where it was built with another library
-    (Debian 13's 3.8.9 was not).
-    """
-    if library is None or library.version is None:
-        return None
-    return library.name == "openssl" and parse_version(library.version) >= (3, 5)
-
-
-def configured_groups(server: ServerConfig, subject: Subject) -> Iterator[Verdict]:
-    """TLS-06, as configured: the groups that a native string means to the linked library."""
-    for row in server.effective:
-        if row.field not in ("groups", "priority") or row.expansion is None:
-            continue
-        if row.expansion.groups is not None:
-            verdict = _group_list(row.expansion.groups, server, subject, where(row))
-            name = scope_name(server, row.scope)
-            yield Verdict(
-                verdict.status,
-                verdict.actual,
-                verdict.expected,
-                verdict.evidence,
-                verdict.severity,
-                subject=name,
-            )
-
-
-def _group_list(
-    groups: tuple[int, ...], server: ServerConfig, subject: Subject, shown: str
-) -> Verdict:
-    profile = [code for code in map(group_code, subject.profile.groups) if code is not None]
-    weak = [group_name(g) for g in groups if _weak(g)]
-    expected = f"{', '.join(subject.profile.groups)}, as far as the library has them"
-    if weak:
-        return failed(f"weak groups: {', '.join(weak)}", expected, Severity.HIGH, (shown,))
-    if not {group_code("x25519"), group_code("secp256r1")} & set(groups):
-        actual = "neither X25519 nor P-256 is there, clients stay out"
-        return failed(actual, expected, Severity.MEDIUM, (shown,))
-    hybrid = any(_hybrid(code) for code in profile)
-    if hybrid and has_hybrid(server.tls_library) and not any(map(_hybrid, groups)):
-        actual = "the library has a hybrid with ML-KEM, the list leaves it out"
-        return failed(actual, expected, Severity.INFO, (shown,))
-    return passed(", ".join(map(group_name, groups)), expected, (shown,))
-
-
-def _weak(group: int) -> bool:
-    return group in GROUPS and GROUPS[group].bits < WEAK_GROUP_BITS
-
-
-def _hybrid(group: int) -> bool:
-    return group in GROUPS and GROUPS[group].hybrid
-
-
-def groups(subject: Subject) -> Iterator[Verdict]:
-    """TLS-06: from outside and as configured."""
-    yield from on_ports(live_group)(subject)
-    yield from on_servers(configured_groups)(subject)
+    shown, expected = f"{min(sizes)} bits", f"at least {WEAK_DH_BITS} bits"
+    return passed(shown, expected) if min(sizes) >= WEAK_DH_BITS else failed(shown, expected)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -321,6 +214,8 @@ def alpn(seen: EndpointObservation, _subject: Subject) -> Verdict:
 def client_certificate(seen: EndpointObservation, _subject: Subject) -> Verdict:
     """TLS-10: no client certificate is asked for that nothing uses."""
     asked = [o.client_certificate for o in seen.offers if o.client_certificate is not None]
+    if seen.inventory is not None and seen.inventory.client_certificate is not None:
+        asked.append(seen.inventory.client_certificate)
     if not asked and _only_13(seen):
         return not_applicable("TLS 1.3 hides the request from who looks from outside")
     if not asked:
@@ -344,12 +239,26 @@ def signatures(seen: EndpointObservation, _subject: Subject) -> Verdict:
         return unseen("the signature of the key exchange", [offer.failure] if offer else [])
     name = signature_name(offer.signature)
     expected = "a signature with SHA-256 or better"
-    if offer.signature >> 8 in (0x01, 0x02):
+    if _broken(offer.signature):
         return failed(f"signed with {name}", expected)
+    listed = [s for each in listings(seen) for s in each.signatures if _broken(s)]
+    if listed:
+        also = ", ".join(map(signature_name, listed))
+        return failed(f"signed with {name}, and with {also} for who asks", expected, Severity.LOW)
     return passed(f"signed with {name}", expected)
 
 
+def _broken(scheme: int) -> bool:
+    """Whether a signature scheme of TLS 1.2 hashes with MD5 or SHA-1."""
+    return scheme >> 8 in (0x01, 0x02)
+
+
 # ---------------------------------------------------------------------------------------------
+
+
+def listings(seen: EndpointObservation) -> tuple[Listing, ...]:
+    """The lists of depth ``full``; none where they were not taken."""
+    return seen.inventory.listings if seen.inventory is not None else ()
 
 
 def _only_13(seen: EndpointObservation) -> bool:
@@ -383,7 +292,6 @@ TABLE: dict[str, CheckFunction] = {
     "TLS-03": on_ports(broken_suites),
     "TLS-04": on_ports(dated_suites),
     "TLS-05": on_ports(dh_size),
-    "TLS-06": groups,
     "TLS-07": on_ports(safe_12),
     "TLS-08": on_ports(alpn),
     "TLS-10": on_ports(client_certificate),

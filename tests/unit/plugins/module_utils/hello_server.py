@@ -19,6 +19,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.transport import Br
 from ansible_collections.postmaster.tls.plugins.module_utils.wire import suites
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.hello import (
     APPLICATION_LAYER_PROTOCOL_NEGOTIATION,
+    SIGNATURE_ALGORITHMS,
     SSL30,
     SUPPORTED_GROUPS,
     SUPPORTED_VERSIONS,
@@ -40,6 +41,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.wire.records import
 VERSIONS = (SSL30, TLS10, TLS11, TLS12, TLS13)
 HARD = (*suites.TLS13, *suites.ECDHE_AEAD)
 CLOSE_NOTIFY = record(ALERT, TLS10, b"\x01\x00")
+INTERNAL_ERROR = 80
 Refusal = Union[int, bytes, str, None]
 
 
@@ -55,6 +57,7 @@ class Hello:
     versions: Optional[tuple[int, ...]]
     alpn: bool = False
     groups: tuple[int, ...] = ()
+    signatures: tuple[int, ...] = ()
 
 
 def hello(data: bytes) -> Hello:
@@ -67,6 +70,7 @@ def hello(data: bytes) -> Hello:
     body.vector(1)
     versions: Optional[tuple[int, ...]] = None
     groups: tuple[int, ...] = ()
+    signatures: tuple[int, ...] = ()
     alpn = False
     listed = body.vector(2) if body.left else Cursor(b"")
     while listed.left:
@@ -75,8 +79,10 @@ def hello(data: bytes) -> Hello:
             versions = _numbers(content.vector(1), 2)
         if kind == SUPPORTED_GROUPS:
             groups = _numbers(content.vector(2), 2)
+        if kind == SIGNATURE_ALGORITHMS:
+            signatures = _numbers(content.vector(2), 2)
         alpn = alpn or kind == APPLICATION_LAYER_PROTOCOL_NEGOTIATION
-    return Hello(version, offered, versions, alpn, groups)
+    return Hello(version, offered, versions, alpn, groups, signatures)
 
 
 def _numbers(listed: Cursor, width: int) -> tuple[int, ...]:
@@ -98,6 +104,8 @@ class Peer:
     ``groups``, where there are any, are those that it can agree on; ``follows``: the client's
     order of suites wins, not its own. ``curve``: that of its ECDSA key, which must be on offer.
     ``deaf``: what is said before its greeting has come is lost.
+    ``signs``: its signature schemes; ``sorts``: its own order of them wins. ``fails``: schemes that
+    it chooses and then cannot make.
     """
 
     versions: tuple[int, ...] = (TLS12, TLS13)
@@ -112,6 +120,9 @@ class Peer:
     follows: bool = False
     curve: Optional[int] = None
     deaf: bool = False
+    signs: tuple[int, ...] = (0x0804, 0x0805, 0x0806, 0x0401)
+    sorts: bool = False
+    fails: tuple[int, ...] = ()
 
     def answer(self, asked: Hello) -> Union[bytes, str]:
         """The flight, or how the connection breaks."""
@@ -134,7 +145,18 @@ class Peer:
             return self._refusal(NO_APPLICATION_PROTOCOL)
         if suite in self.lacking:
             return "closed"
-        return flight(version, suite, group if self._wants_group(suite) else None)
+        scheme = self._scheme(asked) if self._wants_group(suite) else None
+        if version >= TLS12 and self._wants_group(suite) and scheme is None:
+            return self._refusal(HANDSHAKE_FAILURE)
+        if scheme in self.fails:
+            return record(ALERT, TLS10, bytes([2, INTERNAL_ERROR]))
+        return flight(version, suite, group if self._wants_group(suite) else None, scheme)
+
+    def _scheme(self, asked: Hello) -> Optional[int]:
+        wanted, offered = asked.signatures, self.signs
+        if self.sorts:
+            wanted, offered = offered, wanted
+        return next((scheme for scheme in wanted if scheme in offered), None)
 
     def _wants_group(self, suite: int) -> bool:
         return bool(self.groups) and suite in (*suites.TLS13, *suites.EPHEMERAL_EC)
@@ -159,7 +181,9 @@ def _fits(suite: int, version: int) -> bool:
     return version >= TLS12 or suite not in suites.SINCE_TLS12
 
 
-def flight(version: int, suite: int, group: Optional[int] = None) -> bytes:
+def flight(
+    version: int, suite: int, group: Optional[int] = None, scheme: Optional[int] = None
+) -> bytes:
     """A ServerHello and, up to TLS 1.2, a key exchange with the group, and ServerHelloDone."""
     body = min(version, TLS12).to_bytes(2, "big") + bytes(33) + suite.to_bytes(2, "big") + b"\0"
     named = group.to_bytes(2, "big") if group is not None else b""
@@ -170,7 +194,8 @@ def flight(version: int, suite: int, group: Optional[int] = None) -> bytes:
     message = b"\x02" + len(body).to_bytes(3, "big") + body
     if version == TLS13:
         return record(HANDSHAKE, TLS12, message)
-    key = b"\x03" + named + b"\x01\x04" + b"\x08\x04\0\0" if named else b""
+    signed = scheme.to_bytes(2, "big") + b"\0\0" if scheme else b"\0\0"
+    key = b"\x03" + named + b"\x01\x04" + signed if named else b""
     exchange = b"\x0c" + len(key).to_bytes(3, "big") + key if key else b""
     return record(HANDSHAKE, version, message + exchange + b"\x0e\0\0\0")
 

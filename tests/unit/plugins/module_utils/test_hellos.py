@@ -84,6 +84,9 @@ SERVERS: list[tuple[str, Peer, TlsMode, set[str], int]] = [
     ("all of it", Peer(VERSIONS, WEAK), IMPLICIT, USUAL | OLD | FAMILIES, 10),
     ("old versions, CBC", Peer(VERSIONS, (*HARD, *suites.ECDHE_CBC)), IMPLICIT,
      USUAL | OLD | {"forbidden", "cbc"}, 8),
+    ("TLS 1.0 beside", Peer((TLS10, TLS12)), IMPLICIT, {"tls1.2"}, 5),
+    ("TLS 1.0 beside, CBC", Peer((TLS10, TLS12), WEAK), IMPLICIT,
+     {"tls1.2", "tls1.0", "deprecated", *FAMILIES}, 9),
     ("weak families only", Peer(suites=WEAK), IMPLICIT, USUAL | FAMILIES, 8),
     # It does not look at ALPN, and closes on what it refuses: Dovecot 2.3.
     ("hard, closes, serves all", Peer(refuses="closed", foreign=True), STARTTLS,

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.postmaster.tls.plugins.module_utils import inventory
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Endpoint,
     EndpointObservation,
@@ -71,6 +72,11 @@ def test_a_decent_server(mode: TlsMode) -> None:
     assert found.encrypt_then_mac is None
     assert (found.fallback_scsv, found.unknown_name) == (True, True)
     assert (found.session_tickets, found.resumption) == (True, True)
+    assert found.renegotiation is (ssl.OPENSSL_VERSION_INFO < (3, 0))
+    assert lists[0x0304].signatures == (0x0403,)
+    assert {0x0403, 0x0503, 0x0603} <= set(lists[0x0303].signatures)
+    assert {scheme & 0xFF for scheme in lists[0x0303].signatures} == {0x03}
+    assert all(each.all_signatures for each in found.listings)
     assert [chain.asked_by for chain in found.chains] == ["suites", "no_name", "unknown_name"]
     assert len({chain.certificates for chain in found.chains}) == 1
     refused = {offer.name: offer.accepted for offer in seen.offers}
@@ -128,7 +134,13 @@ def test_tls13_alone_hides_the_rest() -> None:
     found = seen.inventory
     assert found is not None
     assert [listing.version for listing in found.listings] == [0x0304]
-    assert (found.secure_renegotiation, found.compression, found.ocsp_staple) == (None, None, None)
+    assert (found.secure_renegotiation, found.compression, found.renegotiation) == (
+        None,
+        None,
+        None,
+    )
+    # Not hidden from who shakes hands.
+    assert (found.ocsp_staple, found.client_certificate) == (False, False)
     assert found.fallback_scsv is None
     assert [chain.asked_by for chain in found.chains] == ["no_name", "unknown_name"]
     assert {offer.accepted for offer in seen.offers} == {True, False}
@@ -145,6 +157,18 @@ def test_who_does_not_know_the_name() -> None:
     assert found is not None
     assert found.unknown_name is False
     assert [chain.asked_by for chain in found.chains] == ["suites", "no_name"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_renegotiation_costs_no_connection(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It rides on the handshake with an unknown name, which Python makes where OpenSSL cannot."""
+    usual = full(serving(IMPLICIT, context()))
+    monkeypatch.setattr(inventory, "available", lambda: there and usual.inventory is not None)
+    seen = full(serving(IMPLICIT, context()))
+    assert seen.inventory is not None
+    assert (seen.inventory.renegotiation is not None) is there
+    assert seen.inventory.unknown_name is True
+    assert seen.connections == usual.connections
 
 
 def test_nothing_is_listed_where_there_is_no_tls() -> None:

@@ -43,6 +43,7 @@ from ansible_collections.postmaster.tls.plugins.plugin_utils.policy import (
     load_checks,
     load_profile,
 )
+from ansible_collections.postmaster.tls.plugins.plugin_utils.trust import Trust
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
 HOST = "192.0.2.1"
@@ -75,6 +76,10 @@ def certificate(
     hashed: str = "sha256",
     ca: bool = False,
     access: bool = True,
+    purposes: tuple[str, ...] = (),
+    signs: Optional[bool] = None,
+    services: tuple[bytes, ...] = (),
+    staple: bool = False,
 ) -> str:
     """A certificate as base64 DER; ``subject == issuer`` and equal kinds make it self-signed."""
     start = NOW - timedelta(days=age)
@@ -88,9 +93,18 @@ def certificate(
         .not_valid_after(start + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca, None), critical=True)
     )
-    if names:
-        san = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
-        builder = builder.add_extension(san, critical=False)
+    if names or services:
+        alternative: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
+        alternative += [x509.OtherName(ON_DNS_SRV, name) for name in services]
+        builder = builder.add_extension(x509.SubjectAlternativeName(alternative), critical=False)
+    if purposes:
+        usage = x509.ExtendedKeyUsage([x509.ObjectIdentifier(each) for each in purposes])
+        builder = builder.add_extension(usage, critical=False)
+    if signs is not None:
+        builder = builder.add_extension(_usage(signs), critical=True)
+    if staple:
+        features = x509.TLSFeature([x509.TLSFeatureType.status_request])
+        builder = builder.add_extension(features, critical=False)
     if access:
         place = x509.UniformResourceIdentifier("http://ca.example/ca.der")
         entry = x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, place)
@@ -104,9 +118,26 @@ def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
+def _usage(signs: bool) -> x509.KeyUsage:
+    others = "content_commitment key_encipherment data_encipherment key_agreement key_cert_sign"
+    rest = (*others.split(), "crl_sign", "encipher_only", "decipher_only")
+    return x509.KeyUsage(digital_signature=signs, **dict.fromkeys(rest, False))
+
+
+def srv(name: str) -> bytes:
+    """An SRV name as it stands in a certificate (RFC 4985): an IA5String."""
+    return bytes([0x16, len(name)]) + name.encode("ascii")
+
+
+ON_DNS_SRV = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.7")
+SERVER_AUTH, EMAIL = "1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.4"
 LEAF = certificate()
 CA = certificate("Example CA", "Example Root", (), "p384", "rsa2048", 3650, 10, ca=True)
+ROOT = certificate(
+    "Example Root", "Example Root", (), "rsa2048", "rsa2048", 3650, 20, ca=True, access=False
+)
 SELF_SIGNED = certificate(NAME, NAME, issuer_kind="p256", access=False)
+TRUST = Trust("the test's store", (ROOT,))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -303,8 +334,11 @@ def findings(
     *parts: Any,
     profile: str = "intermediate",
     names: tuple[str, ...] = (NAME,),
+    domains: tuple[str, ...] = (),
+    trust: Optional[Trust] = TRUST,
     **changes: Any,
 ) -> list[Finding]:
     """What one check finds on a host of these parts."""
-    judged = judge(posture(*parts, **changes), load_profile(profile), CATALOGUE, NOW, names)
+    host = posture(*parts, **changes)
+    judged = judge(host, load_profile(profile), CATALOGUE, NOW, names, domains, trust)
     return [finding for finding in judged if finding.check_id == check]

@@ -30,6 +30,7 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures
     NOW,
     SELF_SIGNED,
     certificate,
+    srv,
 )
 
 DER = base64.b64decode(LEAF)
@@ -47,6 +48,7 @@ def test_facts() -> None:
     assert facts.signature_hash == "sha256"
     assert (facts.self_signed, facts.is_ca, facts.must_staple) == (False, False, False)
     assert facts.names_issuer
+    assert (facts.services, facts.signs) == ((), None)
     assert facts.serial == "1267"
     assert facts.sha256 == fingerprint(LEAF) == hashlib.sha256(DER).hexdigest()
 
@@ -55,6 +57,9 @@ def test_other_facts() -> None:
     assert read_base64(SELF_SIGNED).self_signed
     assert read_base64(CA).is_ca
     assert read_base64(CA).key_type == "ecdsa"
+    assert [read_base64(certificate(signs=s)).signs for s in (True, False)] == [True, False]
+    srv_names = (srv("_imap.example.org"), b"\x0c\x01x", b"\x16\x81\x80" + bytes(128))
+    assert read_base64(certificate(services=srv_names)).services == ("_imap.example.org",)
     rsa = read_base64(certificate(kind="rsa2048"))
     assert (rsa.key_type, rsa.key_bits, rsa.curve) == ("rsa", 2048, None)
 

@@ -31,6 +31,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.wire.offers import 
     Reply,
     outcome,
 )
+from ansible_collections.postmaster.tls.plugins.module_utils.wire.schemes import in_13
 from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.hello_server import (
     VERSIONS,
     Peer,
@@ -55,20 +56,36 @@ def got(peer: Peer, name: str, sent: ClientHello) -> Offer:
     return outcome(name, reply, None, sent)
 
 
-def listed(peer: Peer, version: int) -> tuple[Listing, int]:
+def listed(peer: Peer, version: int, seen: Optional[int] = None) -> tuple[Listing, int]:
     """The listing of a version that the peer speaks, and the hellos after the first."""
     name, asked = NAMES[version], 0
     first = got(peer, name, HELLOS[name])
     assert first.accepted
-    lists = Enumeration(version, first)
+    lists = Enumeration(version, first, signature=seen)
     while (sent := lists.next_hello()) is not None:
         lists.add(got(peer, name, sent))
         asked += 1
         assert asked < 300
-    last = lists.about_order()
-    if last is not None:
-        lists.confirm(got(peer, name, last))
+    while (sent := lists.about_order()) is not None:
+        lists.confirm(got(peer, name, sent))
         asked += 1
+    return lists.listing(), asked
+
+
+def signed(peer: Peer, version: int, seen: Optional[int] = None) -> tuple[Listing, int]:
+    """The same, with the hellos that ask for signature schemes alone, and how many those are."""
+    name, asked = NAMES[version], 0
+    lists = Enumeration(version, got(peer, name, HELLOS[name]), signature=seen)
+    for ask_for, take_in in (
+        (lists.next_hello, lists.add),
+        (lists.about_order, lists.confirm),
+        (lists.about_signatures, lists.signed),
+    ):
+        asked = 0
+        while (sent := ask_for()) is not None:
+            take_in(got(peer, name, sent))
+            asked += 1
+            assert asked < 300
     return lists.listing(), asked
 
 
@@ -120,9 +137,9 @@ def test_tls12(name: str, peer: Peer, hellos: int) -> None:
         (HYBRID, 3, True, 10),
         (HYBRID, 3, False, 10),
         (CURVES, 3, True, 7),
-        (CURVES[:1], 1, True, 3),
+        (CURVES[:1], 1, True, 4),  # asked again, with more than one signature scheme
         (FIELDS, 3, True, 12),
-        (FIELDS[4:], 1, False, 7),
+        (FIELDS[4:], 1, False, 8),
     ],
 )
 def test_tls13(groups: tuple[int, ...], count: int, follows: bool, hellos: int) -> None:
@@ -183,3 +200,95 @@ def test_any_server_is_listed_whole(
     assert asked <= len(chosen) + len(groups) + 7
     if len(chosen) > 1 and not follows:
         assert found.order == "server" or tuple(chosen) == found.suites
+
+
+# ---------------------------------------------------------------------------------------------
+# Signature schemes
+
+PSS, PKCS1, ECDSA = (0x0804, 0x0805, 0x0806), (0x0401, 0x0501, 0x0601), (0x0403, 0x0503, 0x0603)
+RSA = (*PSS, *PKCS1)
+ED25519 = 0x0807
+TWO = (0xC02C, 0xC030, 0xC02B, 0xC02F)  # for a key of each kind
+RSA_SUITES = tuple(suite for suite in E if suite not in suites.ECDSA)
+
+# A server, the version, the schemes that are to be found, and the hellos for them alone.
+SIGNING: list[tuple[str, Peer, int, tuple[int, ...], int]] = [
+    ("client's order", Peer(suites=RSA_SUITES, signs=RSA), TLS12, RSA, 0),
+    ("its own order", Peer(suites=RSA_SUITES, signs=RSA, sorts=True), TLS12, RSA, 6),
+    ("a single one", Peer(suites=RSA_SUITES, signs=PSS[:1]), TLS12, PSS[:1], 1),
+    ("fewer suites than schemes", Peer(suites=E[1:2], signs=RSA), TLS12, RSA, 3),
+    ("Ed25519", Peer(suites=E[:1], signs=(ED25519,)), TLS12, (ED25519,), 1),
+    ("RSA", Peer((TLS13,), suites.TLS13[:3], signs=PSS), TLS13, PSS, 1),
+    ("RSA, one suite", Peer((TLS13,), suites.TLS13[:1], signs=PSS), TLS13, PSS, 4),
+    ("P-256", Peer((TLS13,), suites.TLS13[:3], signs=ECDSA[:1]), TLS13, ECDSA[:1], 1),
+    ("P-384", Peer((TLS13,), suites.TLS13[:3], signs=ECDSA[1:2]), TLS13, ECDSA[1:2], 8),
+    ("both keys", Peer((TLS13,), suites.TLS13[:3], signs=(*ECDSA[:1], *PSS)), TLS13,
+     (*ECDSA[:1], *PSS), 8),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("peer", "version", "schemes", "hellos"),
+    [case[1:] for case in SIGNING],
+    ids=[f"{case[0]} {case[2]:x}" for case in SIGNING],
+)
+def test_signature_schemes(peer: Peer, version: int, schemes: tuple[int, ...], hellos: int) -> None:
+    found, asked = signed(replace(peer, groups=CURVES, follows=True), version)
+    assert set(found.signatures) == set(schemes)
+    assert len(found.signatures) == len(schemes)
+    assert (found.complete, found.all_signatures) == (True, True)
+    assert asked == hellos
+    assert set(found.suites) == fitting(peer, version)
+
+
+@pytest.mark.parametrize(("seen", "hellos"), [(None, 9), (0x0403, 8), (0x0603, 8)])
+def test_a_scheme_of_another_version_saves_a_hello(seen: Optional[int], hellos: int) -> None:
+    peer = Peer((TLS13,), suites.TLS13[:3], groups=CURVES, signs=ECDSA[:1])
+    found, alone = signed(peer, TLS13, seen)
+    assert found.signatures == ECDSA[:1]
+    _found, others = listed(peer, TLS13, seen)
+    assert alone + others == hellos
+
+
+def test_a_scheme_that_fails_hides_no_suite() -> None:
+    """A library that may not sign with SHA-1 any more, under a server that does not know that."""
+    peer = Peer(suites=RSA_SUITES, signs=(*RSA, 0x0201), fails=(0x0201,), groups=CURVES)
+    found, _asked = signed(peer, TLS12)
+    assert set(found.suites) == set(RSA_SUITES)
+    assert set(found.signatures) == set(RSA)
+    assert found.all_signatures is False
+
+
+def test_who_retries_before_it_looks_shows_no_scheme() -> None:
+    peer = Peer((TLS13,), suites.TLS13[:3], groups=CURVES, signs=suites.SIGNATURES)
+    found, asked = signed(peer, TLS13)
+    assert (found.signatures, found.all_signatures, asked) == ((), False, 2)
+    assert set(found.suites) == set(suites.TLS13[:3])
+
+
+@pytest.mark.parametrize("version", [TLS10, SSL30])
+def test_older_versions_name_no_scheme(version: int) -> None:
+    found, asked = signed(Peer(VERSIONS, suites.ECDHE_CBC, groups=CURVES), version)
+    assert (found.signatures, found.all_signatures, asked) == ((), False, 0)
+
+
+@given(
+    signs=st.lists(
+        st.sampled_from([*filter(in_13, suites.SIGNATURES)]), unique=True, min_size=1, max_size=6
+    ),
+    count=st.integers(1, 5),
+    sorts=st.booleans(),
+    refuses=st.sampled_from([None, "closed"]),
+)
+def test_any_schemes_of_tls13(
+    signs: list[int], count: int, sorts: bool, refuses: Optional[str]
+) -> None:
+    """Whatever it signs with: all is found, and no suite or group is lost for it."""
+    peer = Peer(
+        (TLS13,), suites.TLS13[:count], refuses, groups=CURVES, signs=tuple(signs), sorts=sorts
+    )
+    found, asked = signed(peer, TLS13)
+    assert set(found.suites) == set(suites.TLS13[:count])
+    assert set(found.groups) == set(CURVES)
+    assert set(found.signatures) == set(signs)
+    assert asked < 3 * len(suites.SIGNATURES)

@@ -26,6 +26,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.wire.offers import 
     Reply,
     closed_as_refusal,
     concluded,
+    drops,
     outcome,
     rest,
     settle,
@@ -267,3 +268,22 @@ def test_the_names_that_policies_rely_on() -> None:
         *["cbc", "static_rsa", "dhe", "broken"],
         *["deprecated", "forbidden", "alpn"],
     }
+
+
+HANGS_UP = [
+    (Offer("ssl3", False, failure=Failure("hello", "closed")), True),
+    (
+        Offer("ssl3", False, failure=Failure("hello", "reset", "(to deprecated)")),
+        True,
+    ),
+    (Offer("ssl3", False, failure=Failure("hello", "closed", "close_notify")), False),
+    (Offer("ssl3", False, failure=Failure("hello", "alert", "handshake_failure", 40)), False),
+    (Offer("ssl3", None, failure=Failure("hello", "closed")), False),
+    (Offer("ssl3", False), False),
+    (Offer("ssl3", True), False),
+]
+
+
+@pytest.mark.parametrize(("offer", "known"), HANGS_UP)
+def test_who_is_known_to_hang_up(offer: Offer, known: bool) -> None:
+    assert drops([Offer("tls1.2", True), offer]) is known

@@ -14,6 +14,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Effective,
     EndpointObservation,
     Failure,
+    Inventory,
     Offer,
     Posture,
     Product,
@@ -34,6 +35,7 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures
     CATALOGUE,
     NOW,
     PORTS,
+    TRUST,
     courier,
     dovecot,
     posture,
@@ -56,12 +58,14 @@ NOTHING_SEEN = {
     "unknown values": posture(*BLANK),
     "open ports": posture(*(EndpointObservation(p.endpoint, open=True) for p in PORTS)),
     "silent hellos": posture(*(replace(unseen_port(), offers=REFUSED) for _ in PORTS)),
+    "an empty inventory": posture(replace(unseen_port(), inventory=Inventory())),
     "unreached": posture(*(replace(unseen_port(), open=None) for _ in PORTS)),
 }  # fmt: skip
 
 
 def judged(host: Posture, profile: str = "intermediate") -> Any:
-    return judge(host, load_profile(profile), CATALOGUE, NOW, ("mail.example.org",))
+    names = ("mail.example.org",)
+    return judge(host, load_profile(profile), CATALOGUE, NOW, names, trust=TRUST)
 
 
 @pytest.mark.parametrize("case", NOTHING_SEEN)
@@ -76,7 +80,8 @@ def test_the_table_and_the_catalogue_have_the_same_keys() -> None:
 
 @pytest.mark.parametrize("server", [dovecot(), courier()])
 def test_each_check_speaks_of_a_full_host(server: ServerConfig) -> None:
-    found = {f.check_id for f in judged(posture(server, *PORTS))}
+    ports = [replace(port, inventory=Inventory()) for port in PORTS]
+    found = {f.check_id for f in judged(posture(server, *ports))}
     assert set(CHECKS) - found <= {"PT-08"}  # Courier has no such setting
 
 

@@ -5,30 +5,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Optional
 
 import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
-    Expansion,
     Failure,
     Handshake,
+    Inventory,
+    Listing,
     Offer,
-    TlsLibrary,
 )
 from ansible_collections.postmaster.tls.plugins.plugin_utils.checks.tls import (
     accepted_versions,
-    has_hybrid,
 )
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures import (
-    GROUPS,
     IMAPS,
-    courier,
-    dovecot,
     findings,
     port,
-    row,
     tls12,
     tls13,
     unseen,
@@ -48,6 +42,16 @@ def without(name: str, **changes: Any) -> Any:
     """Port 993 where one offer was not made."""
     offers = tuple(o for o in with_offers() if o.name != name)
     return port(*IMAPS, offers=offers, **changes)
+
+
+def listed(**changes: Any) -> Any:
+    """Port 993 with a list of TLS 1.2."""
+    return imaps(inventory=Inventory(listings=(Listing(0x0303, **changes),)))
+
+
+def tls13_only(asked: Optional[bool]) -> Any:
+    """Port 993 that speaks TLS 1.3 only and asks for a client certificate or not."""
+    return imaps(Offer("tls1.2", False), inventory=Inventory(client_certificate=asked))
 
 
 IGNORES, CHOOSES = Handshake(0x0304, 0x1302, ""), Handshake(0x0304, 0x1302, "imap")
@@ -88,18 +92,6 @@ PORTS = [
     ("TLS-05", "", imaps(Offer("dhe", True, dh_bits=1024)), "fail", "high", "1024"),
     ("TLS-05", "", imaps(Offer("dhe", True)), "not_checked", "high", ""),
     ("TLS-05", "", without("dhe"), "not_checked", "high", ""),
-    ("TLS-06", "", imaps(), "pass", "medium", "X25519MLKEM768"),
-    ("TLS-06", "", imaps(tls13(group=29)), "fail", "info", "no hybrid"),
-    ("TLS-06", "", imaps(tls13(group=19)), "fail", "high", "secp192r1"),
-    ("TLS-06", "", imaps(tls13(group=None), tls12(group=None)), "not_checked", "medium", ""),
-    (
-        "TLS-06",
-        "",
-        imaps(Offer("tls1.2", False), Offer("tls1.3", False)),
-        "not_applicable",
-        "medium",
-        "",
-    ),
     ("TLS-07", "", imaps(), "pass", "high", ""),
     ("TLS-07", "", imaps(tls12(extensions=(0xFF01,))), "fail", "high", "extended master"),
     ("TLS-07", "", imaps(tls12(extensions=(23,))), "fail", "high", "renegotiation"),
@@ -135,6 +127,23 @@ PORTS = [
     ("TLS-11", "", imaps(), "pass", "medium", "rsa_pss"),
     ("TLS-11", "", imaps(tls12(signature=0x0201)), "fail", "medium", "sha1"),
     ("TLS-11", "", imaps(tls12(signature=None)), "not_checked", "medium", ""),
+    # What depth full adds
+    ("TLS-10", "", tls13_only(True), "fail", "medium", "asked for"),
+    ("TLS-10", "", tls13_only(False), "pass", "medium", ""),
+    ("TLS-10", "", tls13_only(None), "not_applicable", "medium", "hides"),
+    ("TLS-01", "", imaps(inventory=Inventory(ssl2=True)), "fail", "high", "SSLv2 accepted"),
+    ("TLS-01", "", imaps(inventory=Inventory(ssl2=False)), "pass", "high", ""),
+    ("TLS-05", "", listed(dh_bits=(1024, 2048)), "fail", "high", "1024"),
+    ("TLS-05", "", listed(dh_bits=(2048,)), "pass", "high", "2048"),
+    ("TLS-11", "", listed(signatures=(0x0804, 0x0401)), "pass", "medium", "rsa_pss"),
+    (
+        "TLS-11",
+        "",
+        listed(signatures=(0x0804, 0x0201)),
+        "fail",
+        "low",
+        "rsa_pkcs1_sha1 for who asks",
+    ),
 ]
 
 
@@ -146,50 +155,10 @@ def test_port(check: str, profile: str, seen: Any, status: str, severity: str, w
     assert finding.subject == str(seen.endpoint)
 
 
-@pytest.mark.parametrize("check", [f"TLS-{n:02}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11)])
+@pytest.mark.parametrize("check", [f"TLS-{n:02}" for n in (1, 2, 3, 4, 5, 7, 8, 10, 11)])
 def test_nothing_seen_is_not_checked(check: str) -> None:
     (finding,) = findings(check, unseen())
     assert finding.status.value == "not_checked"
-
-
-# Without a hybrid, a port fails only where the linked library could have one.
-LIBRARIES = [
-    (TlsLibrary("openssl", "3.5.4"), True, "fail"),
-    (TlsLibrary("openssl", "3.0.19"), False, "pass"),
-    (TlsLibrary("openssl", "1.1.1w"), False, "pass"),
-    (TlsLibrary("gnutls", "3.8.9"), False, "pass"),
-    (TlsLibrary("openssl", None), None, "fail"),
-    (None, None, "fail"),
-]
-
-
-@pytest.mark.parametrize(("library", "known", "status"), LIBRARIES)
-def test_hybrid(library: Optional[TlsLibrary], known: Optional[bool], status: str) -> None:
-    assert has_hybrid(library) is known
-    server = replace(dovecot(), tls_library=library, effective=())
-    (finding,) = findings("TLS-06", imaps(tls13(group=29)), server)
-    assert finding.status.value == status
-
-
-CONFIGURED = [
-    (GROUPS, "pass", "medium"),
-    ((29, 23), "fail", "info"),
-    ((4588, 24), "fail", "medium"),
-    ((4588, 29, 21), "pass", "medium"),
-    ((4588, 29, 19), "fail", "high"),
-]
-
-
-@pytest.mark.parametrize(("groups", "status", "severity"), CONFIGURED)
-def test_configured_groups(groups: tuple[int, ...], status: str, severity: str) -> None:
-    server = dovecot(row("groups", "…", expansion=Expansion(groups=groups)))
-    (finding,) = findings("TLS-06", server)
-    assert (finding.status.value, finding.severity.value) == (status, severity)
-
-
-def test_groups_without_expansion_say_nothing() -> None:
-    assert findings("TLS-06", dovecot(row("groups", "X25519"))) == []
-    assert [f.status.value for f in findings("TLS-06", courier())] == ["pass"]
 
 
 def test_accepted_versions_come_oldest_first() -> None:

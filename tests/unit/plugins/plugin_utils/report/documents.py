@@ -33,6 +33,7 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures
     POP3,
     PORTS,
     SELF_SIGNED,
+    TRUST,
     courier,
     dovecot,
     port,
@@ -45,7 +46,7 @@ PROFILE = load_profile("intermediate")
 
 
 def judged(host: Posture) -> Posture:
-    return replace(host, findings=judge(host, PROFILE, CATALOGUE, NOW, (NAME,)))
+    return replace(host, findings=judge(host, PROFILE, CATALOGUE, NOW, (NAME,), trust=TRUST))
 
 
 GOOD = judged(posture(dovecot(), *PORTS, host="good.example.org"))

@@ -34,7 +34,7 @@ good.example.org  passes  intermediate 6.0
   110 pop3    1.2 1.3  refused       mail.example.org, 80 d
   995 pop3    1.2 1.3  -             mail.example.org, 80 d
   4190 sieve  1.2 1.3  refused       mail.example.org, 80 d
-  132 passed
+  142 passed
 
 1 host: 1 pass. Findings: none.
 """
