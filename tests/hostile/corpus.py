@@ -335,9 +335,9 @@ def flights13() -> Iterator[Case]:
         yield replace(case, offer="tls1.3")
 
 
-# Fatal: the library calls close_notify nothing at all; unrecognized_name is about the name alone.
-_BARE = {0: ("unexpected", "None closed"), 112: ("alert", "None alert")}
-_LATE = {0: ("unexpected", "False closed")}
+# Fatal: close_notify says nothing of the hello; unrecognized_name is about the name alone.
+_BARE = {0: ("alert", "None closed"), 112: ("alert", "None alert")}
+_LATE = {0: ("alert", "False closed")}
 _WARNING = {
     0: ("closed", "None closed"),
     100: ("unexpected", "False alert"),

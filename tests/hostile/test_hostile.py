@@ -52,6 +52,22 @@ def test_each_is_seen_for_what_it_is(family: str) -> None:
     assert memory.growth() < MEMORY
 
 
+@pytest.mark.parametrize("family", ["flights", "flights of TLS 1.3", "cut handshakes", "lies"])
+def test_depth_full_holds_out_too(family: str) -> None:
+    """OpenSSL is called by ctypes there: nothing that a server says may bring it down."""
+    cases = [case for case in FAMILIES[family] if not case.timed_out]
+    with servers([case.steps for case in cases]) as there:
+        endpoints = [
+            Endpoint(server.address, server.port, case.service, case.mode)
+            for server, case in zip(there, cases)
+        ]
+        seen = probe(endpoints, replace(USUAL, total=1.5, host=20.0), full=True)
+        _all_gone(there)
+        assert [server.total for server in there] == [each.connections for each in seen]
+    assert not [repr(error) for server in there for error in server.errors]
+    assert list(unclean(reported(seen))) == []
+
+
 def _wrong_of(cases: Sequence[Case], limits: Limits) -> list[str]:
     if not cases:
         return []
