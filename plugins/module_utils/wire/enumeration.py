@@ -139,10 +139,12 @@ class Enumeration:
         """After a hello without an answer: whether another one is worth it.
 
         A server that prefers finite-field Diffie-Hellman and has no parameters drops who offers
-        it (see offers.without_fields), so these suites are held back and asked last.
+        it (see offers.without_fields), so these suites are held back and asked last, unless one of
+        them was accepted.
         """
+        able = any(suite in known.EPHEMERAL_DH for suite in self._suites)
         held = [suite for suite in self._left_suites if suite in known.EPHEMERAL_DH]
-        if held and len(held) < len(self._left_suites) and not self._suites_done:
+        if held and not able and len(held) < len(self._left_suites) and not self._suites_done:
             self._left_suites = [suite for suite in self._left_suites if suite not in held]
             self._held += held
             return True
