@@ -4,16 +4,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What looking at the five ports of a host costs: wall time, CPU time and TCP connections.
 
-    benchmarks/probe.py [--runs N] [--rtt MS] HOST [HOST...]     HOST: an IPv4 address
+    benchmarks/probe.py [--runs N] [--rtt MS] [--without TOOL] HOST [HOST...]   HOST: IPv4 address
 
 Each tool is a process of its own, start included, and works through a relay on loopback that
-counts connections: once as it is, and once with MS milliseconds (default 50) for a round trip, the
-one that a real network needs to connect included. Figures are medians over N runs (default 5).
+counts connections (relay.py): once as it is, and once with MS milliseconds (default 50) for a round
+trip. The tools take turns, so that what else the machine does hits all of them. Figures are medians
+over N runs (default 5); the slow ones are run once, and none of them with the round trips unless
+--slow-runs says so (0: not at all).
 
-bare: an asyncio loop of greeting, capabilities, STARTTLS and one handshake a port, nothing else.
-judge, full: endpoint_info's two depths. nmap (ssl-enum-ciphers) and sslscan (ports side by side)
-where they are installed; neither knows ManageSieve, so theirs are four ports.
-The relay shares this machine's cores with the tools: at 0 ms it is part of the wall time.
+handshake, policy, inventory: the bare loops of bare.py. judge, full: endpoint_info's two depths.
+nmap (ssl-enum-ciphers), sslscan (ports side by side), sslyze, and slow: testssl.sh (ports side by
+side), where they are installed. nmap, sslscan and sslyze do not know ManageSieve: theirs are four
+ports. sslyze wants an environment of its own: SSLYZE names the program, else .cache/sslyze or PATH.
+The relay shares this machine's cores with the tools and the servers: at 0 ms that is part of the
+wall time.
 """
 
 from __future__ import annotations
@@ -23,168 +27,40 @@ import asyncio
 import os
 import resource
 import shutil
-import ssl
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Optional
 
+from relay import RELAY, counted, relaying
+
 ROOT = Path(__file__).resolve().parent.parent
-RELAY, COUNTER = "127.77.0.1", 7777
-PORTS = {143: b"a STARTTLS\r\n", 993: b"", 110: b"STLS\r\n", 995: b"", 4190: b"STARTTLS\r\n"}
-CAPABILITY = {143: b"b CAPABILITY\r\n", 110: b"CAPA\r\n", 4190: b"CAPABILITY\r\n"}
+OURS = ("judge", "full")
+LOOPS = ("handshake", "policy", "inventory")
+PEERS = ("nmap", "sslscan", "sslyze", "testssl")
+SLOW = frozenset({"testssl"})
+TARGETS = {port: f"{RELAY}:{port}" for port in (143, 993, 110, 995)}
+# Who is set beside whom, and the most that the first may be of the second.
+RATIOS = (
+    ("wall", "judge", "policy", 1.5),
+    ("wall", "judge", "nmap", 0.1),
+    ("wall", "full", "nmap", 0.5),
+    ("connections", "full", "nmap", 1.0),
+    ("cpu", "full", "inventory", 2.0),
+)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run took: seconds of wall and CPU, and TCP connections."""
+    """What a tool took: seconds of wall and CPU, and TCP connections."""
 
     wall: float
     cpu: float
-    connections: int
-
-
-# ---------------------------------------------------------------------------------------------
-# The relay
-
-
-class Half(asyncio.Protocol):
-    """One side of a relayed connection; what it hears, the other side says ``delay`` later."""
-
-    def __init__(self, delay: float) -> None:
-        self.delay = delay
-        self.transport: Optional[asyncio.Transport] = None
-        self.other: Optional[Half] = None
-        self.early: list[str | bytes] = []
-        self.heard_all = self.said_all = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Says what was heard before this side was there."""
-        self.transport = transport  # type: ignore[assignment]
-        for what in self.early:
-            self.say(what)
-
-    def data_received(self, data: bytes) -> None:
-        """Passes data on."""
-        self.tell(data)
-
-    def eof_received(self) -> bool:
-        """Passes the end on, and goes on to say what the other side hears."""
-        self.heard_all = True
-        self.tell("eof")
-        return not self.said_all
-
-    def connection_lost(self, exc: Optional[Exception]) -> None:
-        """Passes on that all is over."""
-        self.tell("reset" if exc else "close")
-
-    def tell(self, what: str | bytes) -> None:
-        """To the other side, later."""
-        if self.other is not None:
-            asyncio.get_running_loop().call_later(self.delay, self.other.say, what)
-
-    def say(self, what: str | bytes) -> None:
-        """Now, if it can still be said."""
-        if self.transport is None:
-            self.early.append(what)
-        elif isinstance(what, bytes):
-            self.transport.write(what)
-        elif what == "reset":
-            self.transport.abort()
-        elif what == "eof" and not self.heard_all and not self.transport.is_closing():
-            self.said_all = True
-            with suppress(OSError):
-                self.transport.write_eof()
-        else:
-            self.transport.close()
-
-
-async def relay(host: str, rtt: float) -> None:
-    """Passes the five ports on to a host, half of the round trip late in each direction."""
-    loop, count, tasks = asyncio.get_running_loop(), 0, set()
-
-    async def connect(near: Half, port: int) -> None:
-        far = Half(rtt / 2)
-        near.other, far.other = far, near
-        await asyncio.sleep(rtt * 1.5)  # SYN, its answer, and the ACK that lets the server speak
-        try:
-            await loop.create_connection(lambda: far, host, port)
-        except OSError:
-            near.say("reset")
-
-    def accepted(port: int) -> Half:
-        nonlocal count
-        count += 1
-        near = Half(rtt / 2)
-        task = loop.create_task(connect(near, port))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-        return near
-
-    async def tell(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(str(count).encode())
-        writer.close()
-
-    for port in PORTS:
-        await loop.create_server(partial(accepted, port), RELAY, port, backlog=256)
-    await asyncio.start_server(tell, RELAY, COUNTER)
-    print("ready", flush=True)
-    await asyncio.Event().wait()
-
-
-@contextmanager
-def relaying(host: str, rtt: float) -> Iterator[None]:
-    """The relay in a process of its own."""
-    argv = [sys.executable, __file__, "--relay", host, "--rtt", str(rtt * 1000)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
-        try:
-            if process.stdout is None or not process.stdout.readline():
-                sys.exit("the relay did not start: ports 143, 993 … of 127.77.0.1 need root")
-            yield
-        finally:
-            process.kill()
-
-
-async def counted() -> int:
-    """How many connections the relay has taken."""
-    reader, writer = await asyncio.open_connection(RELAY, COUNTER)
-    number = int(await reader.read())
-    writer.close()
-    return number
-
-
-# ---------------------------------------------------------------------------------------------
-# The tools
-
-
-async def bare() -> None:
-    """The least that a verdict on five ports can take."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    context.set_ciphers("DEFAULT:@SECLEVEL=0")
-
-    async def one(port: int) -> None:
-        try:
-            reader, writer = await asyncio.open_connection(RELAY, port)
-            if PORTS[port]:
-                await reader.read(4096)
-                writer.write(CAPABILITY[port])
-                await reader.read(4096)
-                writer.write(PORTS[port])
-                await reader.read(4096)
-            loop, transport = asyncio.get_running_loop(), writer.transport
-            await loop.start_tls(transport, transport.get_protocol(), context)
-        except (OSError, ssl.SSLError):
-            return
-
-    await asyncio.gather(*(one(port) for port in PORTS))
+    connections: float
 
 
 def look(full: bool) -> None:
@@ -198,17 +74,60 @@ def look(full: bool) -> None:
     probe(default_endpoints([RELAY]), full=full)
 
 
-def tools() -> dict[str, list[list[str]]]:
-    """The processes of each tool; those of one tool run side by side."""
-    mine = [sys.executable, __file__, "--as"]
-    found = {name: [[*mine, name]] for name in ("bare", "judge", "full")}
-    if shutil.which("nmap"):
-        ports = "143,993,110,995"
-        found["nmap"] = [["nmap", "-Pn", "-n", "-p", ports, "--script", "ssl-enum-ciphers", RELAY]]
-    if shutil.which("sslscan"):
-        how = {143: ["--starttls-imap"], 993: [], 110: ["--starttls-pop3"], 995: []}
-        found["sslscan"] = [["sslscan", *words, f"{RELAY}:{port}"] for port, words in how.items()]
-    return found
+# ---------------------------------------------------------------------------------------------
+# The tools: the commands of each, which run side by side; none where it is not installed
+
+
+def ours() -> dict[str, list[list[str]]]:
+    """The probe, and the bare loops."""
+    bare = str(Path(__file__).with_name("bare.py"))
+    loops = {name: [[sys.executable, bare, name, RELAY]] for name in LOOPS}
+    return loops | {name: [[sys.executable, __file__, "--as", name]] for name in OURS}
+
+
+def nmap() -> list[list[str]]:
+    """Its script that lists suites, and the ports that it knows."""
+    ports = ",".join(map(str, TARGETS))
+    found = shutil.which("nmap")
+    return (
+        [[found, "-Pn", "-n", "-p", ports, "--script", "ssl-enum-ciphers", RELAY]] if found else []
+    )
+
+
+def sslscan() -> list[list[str]]:
+    """All that it does when it is told nothing but the protocol."""
+    found, how = shutil.which("sslscan"), {143: ["--starttls-imap"], 110: ["--starttls-pop3"]}
+    return [[found, *how.get(p, []), t] for p, t in TARGETS.items()] if found else []
+
+
+def sslyze() -> list[list[str]]:
+    """All that it does when it is told nothing; it goes by the port."""
+    own = ROOT / ".cache" / "sslyze" / "bin" / "sslyze"
+    found = os.environ.get("SSLYZE") or (str(own) if own.exists() else shutil.which("sslyze"))
+    return [[found, *TARGETS.values()]] if found else []
+
+
+def testssl() -> list[list[str]]:
+    """All that it does when it is told nothing but the protocol."""
+    found = shutil.which("testssl") or shutil.which("testssl.sh")
+    how = {143: ["-t", "imap"], 110: ["-t", "pop3"], 4190: ["-t", "sieve"]}
+    usual = ["--quiet", "--color", "0", "--warnings", "batch", "--ip", "one"]
+    targets = {**TARGETS, 4190: f"{RELAY}:4190"}
+    return [[found, *usual, *how.get(p, []), t] for p, t in targets.items()] if found else []
+
+
+def tools(without: Sequence[str]) -> dict[str, list[list[str]]]:
+    """The commands of all tools that are to be run; says which are left out."""
+    peers = {"nmap": nmap(), "sslscan": sslscan(), "sslyze": sslyze(), "testssl": testssl()}
+    found = {name: commands for name, commands in (ours() | peers).items() if commands}
+    for name in peers:
+        if name in without or name not in found:
+            print(f"left out: {name} ({'asked for' if name in without else 'not installed'})")
+    return {name: commands for name, commands in found.items() if name not in without}
+
+
+# ---------------------------------------------------------------------------------------------
+# Measuring
 
 
 def cost(commands: list[list[str]]) -> Cost:
@@ -216,7 +135,7 @@ def cost(commands: list[list[str]]) -> Cost:
     before, connections = resource.getrusage(resource.RUSAGE_CHILDREN), asyncio.run(counted())
     began = time.monotonic()
     null = subprocess.DEVNULL
-    running = [subprocess.Popen(argv, stdout=null, stderr=null) for argv in commands]
+    running = [subprocess.Popen(argv, stdin=null, stdout=null, stderr=null) for argv in commands]
     for process in running:
         process.wait()
     wall = time.monotonic() - began
@@ -225,16 +144,33 @@ def cost(commands: list[list[str]]) -> Cost:
     return Cost(wall, cpu, asyncio.run(counted()) - connections)
 
 
-def measure(host: str, rtt: float, runs: int) -> None:
-    """Prints one table row for each tool."""
-    with relaying(host, rtt):
-        for name, commands in tools().items():
-            costs = [cost(commands) for _ in range(runs)]
-            wall = statistics.median(c.wall for c in costs)
-            cpu = statistics.median(c.cpu for c in costs)
-            connections = statistics.median(c.connections for c in costs)
-            row = f"{host:16}{rtt * 1000:5.0f}  {name:9}{wall:8.2f}{cpu:8.2f}{connections:8.0f}"
-            print(row, flush=True)
+def measure(commands: dict[str, list[list[str]]], runs: int, slow: int) -> dict[str, list[Cost]]:
+    """The costs of each tool; they take turns."""
+    costs: dict[str, list[Cost]] = {name: [] for name in commands}
+    for turn in range(max(runs, slow)):
+        for name in commands:
+            if turn < (slow if name in SLOW else runs):
+                costs[name].append(cost(commands[name]))
+    return {name: each for name, each in costs.items() if each}
+
+
+def median(costs: Sequence[Cost]) -> Cost:
+    """Of each figure its own."""
+    walls, cpus, numbers = zip(*((c.wall, c.cpu, c.connections) for c in costs))
+    return Cost(*(float(statistics.median(each)) for each in (walls, cpus, numbers)))
+
+
+def tell(host: str, rtt: float, found: dict[str, list[Cost]]) -> None:
+    """One table row for each tool, and how we stand to what is set beside us."""
+    middle = {name: median(costs) for name, costs in found.items()}
+    for name, mid in middle.items():
+        row = f"{mid.wall:8.2f}{mid.cpu:8.2f}{mid.connections:8.0f}{len(found[name]):6}"
+        print(f"{host:16}{rtt * 1000:5.0f}  {name:10}{row}")
+    for figure, one, other, most in RATIOS:
+        if one in middle and other in middle and (rtt or figure != "wall"):
+            ratio = getattr(middle[one], figure) / getattr(middle[other], figure)
+            print(f"  {figure} of {one} / {other}: {ratio:.2f} (at most {most})")
+    sys.stdout.flush()
 
 
 def main() -> None:
@@ -242,22 +178,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Costs of looking at a host's five ports.")
     parser.add_argument("hosts", nargs="*")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--slow-runs", type=int, help="runs of the slow ones, at both round trips")
     parser.add_argument("--rtt", type=float, default=50.0, help="milliseconds")
-    parser.add_argument("--relay", help=argparse.SUPPRESS)
-    parser.add_argument("--as", dest="tool", choices=["bare", "judge", "full"],
-                        help=argparse.SUPPRESS)  # fmt: skip
+    parser.add_argument("--without", action="append", default=[], choices=[*LOOPS, *PEERS])
+    parser.add_argument("--as", dest="tool", choices=OURS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.relay:
-        asyncio.run(relay(arguments.relay, arguments.rtt / 1000))
-    elif arguments.tool:
-        asyncio.run(bare()) if arguments.tool == "bare" else look(arguments.tool == "full")
-    else:
-        print(f"{'host':16}{'rtt':>5}  {'tool':9}{'wall s':>8}{'CPU s':>8}{'conn.':>8}")
-        for host in arguments.hosts:
-            for rtt in (0.0, arguments.rtt / 1000):
-                measure(host, rtt, arguments.runs)
+    if arguments.tool:
+        look(arguments.tool == "full")
+        return
+    commands, slow = tools(arguments.without), arguments.slow_runs
+    print(f"{'host':16}{'rtt':>5}  {'tool':10}{'wall s':>8}{'CPU s':>8}{'conn.':>8}{'runs':>6}")
+    for host in arguments.hosts:
+        for rtt in (0.0, arguments.rtt / 1000):
+            with relaying(host, rtt):
+                tell(host, rtt, measure(commands, arguments.runs, _slow(slow, rtt)))
+
+
+def _slow(asked: Optional[int], rtt: float) -> int:
+    return asked if asked is not None else int(rtt == 0)
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
     main()

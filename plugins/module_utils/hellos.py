@@ -18,7 +18,8 @@ from typing import Optional
 
 from .model import Failure, Handshake, Offer, TlsMode
 from .talk import Target, begin_tls
-from .transport import Broken, Network, Stream, Told, side_by_side
+from .tasks import Told, side_by_side
+from .transport import Broken, Network, Stream
 from .wire.flight import ServerFlight
 from .wire.hello import ClientHello
 from .wire.offers import (
@@ -40,10 +41,14 @@ from .wire.reader import NeedMore, WireError
 
 @dataclass(frozen=True)
 class Hellos:
-    """What the hellos of one port got, and the chain that came with the first."""
+    """What the hellos of one port got, and the chain that came with the first.
+
+    ``eager``: the port takes STARTTLS before it has greeted.
+    """
 
     offers: tuple[Offer, ...]
     chain: tuple[bytes, ...]
+    eager: bool = False
 
 
 async def ask_hellos(
@@ -51,12 +56,14 @@ async def ask_hellos(
     network: Network,
     handshake: Told[Optional[Handshake]],
     leave_out: Collection[str] = (),
+    first: Optional[Told[Hellos]] = None,
 ) -> Hellos:
     """All hellos; only the first where it shows that nobody here speaks TLS.
 
     ``handshake`` is the first that the local TLS library completes on this port, ``None`` if it
     completes none; it is told while the hellos are asked, and waited for only where it matters.
-    ``leave_out`` names hellos (not the first) that are not needed.
+    ``leave_out`` names hellos (not the first) that are not needed. ``first`` is told what the
+    first one got, if that was accepted, before the others are answered.
     """
     target, canary, chain = await _canary(target, network, handshake)
     alive = bool(canary.accepted) or await handshake.told() is not None
@@ -64,6 +71,8 @@ async def ask_hellos(
         return Hellos((canary,), chain)
     if alive:
         (canary,) = await _settled(target, network, (canary,), alive)
+    if first is not None and canary.accepted:
+        first.tell(Hellos((canary,), chain, target.eager))
     derived = concluded(canary)
     known = {*leave_out, *(offer.name for offer in derived)}
     chains = [[name for name in chain if name not in known] for chain in _CHAINS]
@@ -75,7 +84,8 @@ async def ask_hellos(
         rows = [_row(target, network, (*names, FOREIGN), (canary,), alive)]
     others = [offer for row in await side_by_side(rows) for offer in row]
     found = {offer.name: offer for offer in (canary, *derived, *others)}
-    return Hellos(tuple(found[name] for name in HELLOS if name in found), chain)
+    offers = tuple(found[name] for name in HELLOS if name in found)
+    return Hellos(offers, chain, target.eager)
 
 
 FOREIGN = "alpn"

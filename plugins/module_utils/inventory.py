@@ -19,13 +19,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Optional
 
-from .hellos import ask
+from .hellos import Hellos, ask
 from .local_tls import Ticket
 from .model import Chain, Failure, Inventory, Listing, Offer
 from .openssl_client import available
 from .renegotiation import KINDS, chain_for, renegotiate
 from .talk import Talk, Target, begin_tls, dialogue
-from .transport import Broken, Network, both
+from .tasks import Places, Told, both, side_by_side
+from .transport import Broken, Network
 from .wire import ssl2, suites
 from .wire.enumeration import NAMES, Enumeration
 from .wire.hello import (
@@ -70,15 +71,17 @@ class _Seen:
     chains: list[tuple[bytes, ...]] = field(default_factory=list)
 
 
-async def take_inventory(target: Target, network: Network, offers: Sequence[Offer]) -> Found:
-    """Lists what a port has that speaks TLS; ``offers`` are what the hellos got."""
-    spoken = [
-        (version, offer)
-        for version, name in NAMES.items()
-        for offer in offers
-        if offer.name == name and offer.accepted
-    ]
-    seen, old, fallback, sessions = await _asked(target, network, spoken, drops(offers))
+async def take_inventory(
+    target: Target, network: Network, first: Sequence[Offer], hellos: Told[Hellos]
+) -> Optional[Found]:
+    """Lists what a port has; ``None`` where no TLS is spoken.
+
+    ``hellos`` is what all hellos of hellos.py got, ``first`` what is known of it already: the list
+    of TLS 1.2 need not wait for the rest.
+    """
+    if not _spoken(first) and not _spoken((await hellos.told()).offers):
+        return None
+    seen, old, fallback, sessions = await _asked(target, network, first, hellos)
     hidden = await _by_signatures(target, network, seen)
     properties = _properties([offer for each in seen for offer in each.offers])
     inventory = Inventory(
@@ -95,30 +98,59 @@ async def take_inventory(target: Target, network: Network, offers: Sequence[Offe
     return Found(_with_sessions(inventory, sessions), _families(tls12) if tls12 else ())
 
 
+def _spoken(offers: Sequence[Offer]) -> list[tuple[int, Offer]]:
+    named = {offer.name: offer for offer in offers if offer.accepted}
+    return [(version, named[name]) for version, name in NAMES.items() if name in named]
+
+
 async def _asked(
-    target: Target, network: Network, spoken: Sequence[tuple[int, Offer]], hangs_up: bool
+    target: Target, network: Network, first: Sequence[Offer], hellos: Told[Hellos]
 ) -> tuple[list[_Seen], Optional[bool], Optional[bool], _Sessions]:
-    """All questions, in two rows: TLS 1.2 has the longest list, so the rest goes beside it."""
+    """All questions, two at a time, and the longest first, that of TLS 1.2 before all others."""
+    turns = Places(ROWS)
 
-    async def lists(only: bool) -> list[_Seen]:
-        signature = next((first.signature for v, first in spoken if v == TLS12), None)
-        rows = [(*row, hangs_up, signature) for row in spoken if (row[0] == TLS12) is only]
-        return [await _listed(target, network, Enumeration(*row)) for row in rows]
+    async def longest() -> list[_Seen]:
+        spoken = _spoken(first) or _spoken((await hellos.told()).offers)
+        lists = [Enumeration(version, offer) for version, offer in spoken if version == TLS12]
+        return [await turns.take(_listed(target, network, each, hellos)) for each in lists]
 
-    async def rest() -> tuple[list[_Seen], Optional[bool], Optional[bool], _Sessions]:
-        versions = [version for version, _chain in spoken]
-        sessions = await _sessions(target, network, any(v < TLS13 for v in versions))
-        fallback = await _fallback(target, network, versions)
-        return await lists(False), await _ssl2(target, network), fallback, sessions
+    async def others() -> tuple[_Seen, ...]:
+        spoken = dict(_spoken((await hellos.told()).offers))
+        signature = spoken[TLS12].signature if TLS12 in spoken else None
+        lists = [
+            Enumeration(version, offer, signature=signature)
+            for version, offer in spoken.items()
+            if version != TLS12
+        ]
+        seen = [turns.take(_listed(target, network, each, hellos)) for each in lists]
+        return await side_by_side(seen)
 
-    tls12, (others, old, fallback, sessions) = await both(lists(True), rest())
-    seen = sorted((*tls12, *others), key=lambda each: each.listing.version, reverse=True)
-    return seen, old, fallback, sessions
+    async def rest() -> tuple[tuple[Optional[bool], Optional[bool]], _Sessions]:
+        versions = [version for version, _offer in _spoken((await hellos.told()).offers)]
+        old = any(version < TLS13 for version in versions)
+        sessions = turns.take(_sessions(target, network, old))
+        fallback = turns.take(_fallback(target, network, versions))
+        ssl2 = turns.take(_ssl2(target, network))
+        found, answers = await both(sessions, both(fallback, ssl2))
+        return answers, found
+
+    lists, (answers, sessions) = await both(both(longest(), others()), rest())
+    seen = sorted((*lists[0], *lists[1]), key=lambda each: each.listing.version, reverse=True)
+    fallback, ssl2 = answers
+    return seen, ssl2, fallback, sessions
 
 
-async def _listed(target: Target, network: Network, lists: Enumeration) -> _Seen:
+ROWS = 2
+"""As many as may be open at a port: more would only take turns in another order."""
+
+
+async def _listed(
+    target: Target, network: Network, lists: Enumeration, hellos: Told[Hellos]
+) -> _Seen:
     version, last, chains = lists.version, None, []
     for _turn in range(MOST_HELLOS):
+        known = hellos.now()
+        lists.drops = lists.drops or (known is not None and drops(known.offers))
         hello = lists.next_hello()
         if hello is None:
             break

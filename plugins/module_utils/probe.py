@@ -24,9 +24,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Optional
 
-from .hellos import ask_hellos
+from .hellos import Hellos, ask_hellos
 from .injection import slip_in
-from .inventory import LEFT_OUT, take_inventory
+from .inventory import LEFT_OUT, Found, take_inventory
 from .model import (
     Endpoint,
     EndpointObservation,
@@ -37,17 +37,15 @@ from .model import (
     TlsMode,
 )
 from .talk import Talk, Target, dialogue
+from .tasks import Told, both, run, side_by_side
 from .transport import (
     Broken,
     Limits,
     Network,
     SocketNetwork,
     Stream,
-    Told,
     is_address,
     resolve,
-    run,
-    side_by_side,
 )
 from .wire.dialogue import Answer, Capabilities, Challenge
 from .wire.records import NO_APPLICATION_PROTOCOL
@@ -164,14 +162,36 @@ async def _talks(target: Target, network: Network, notes: _Notes) -> None:
 async def _hellos(target: Target, network: Network, notes: _Notes) -> None:
     if target.quick or not await notes.begins.told():
         return
-    leave_out = LEFT_OUT if target.full else ()
-    hellos = await ask_hellos(target, network, notes.shook, leave_out)
+    if target.full:
+        hellos, found = await _all_there_is(target, network, notes)
+    else:
+        hellos, found = await ask_hellos(target, network, notes.shook), None
     if all(offer.accepted is None for offer in hellos.offers) and not _tls_to_ask(notes.seen):
         return  # STARTTLS was promised, and then refused
     notes.see(offers=hellos.offers, chain=_base64(hellos.chain) or notes.seen.chain)
-    if target.full and any(offer.accepted for offer in hellos.offers):
-        found = await take_inventory(target, network, hellos.offers)
+    if found is not None:
         notes.see(offers=(*hellos.offers, *found.offers), inventory=found.inventory)
+
+
+async def _all_there_is(
+    target: Target, network: Network, notes: _Notes
+) -> tuple[Hellos, Optional[Found]]:
+    """The hellos, and the inventory, which begins as soon as the first of them is accepted."""
+    first: Told[Hellos] = Told()
+    asked: Told[Hellos] = Told()
+
+    async def hellos() -> Hellos:
+        found = await ask_hellos(target, network, notes.shook, LEFT_OUT, first)
+        asked.tell(found)
+        first.tell(found)
+        return found
+
+    async def inventory() -> Optional[Found]:
+        begun = await first.told()
+        eager = replace(target, eager=begun.eager)
+        return await take_inventory(eager, network, begun.offers, asked)
+
+    return await both(hellos(), inventory())
 
 
 async def _inject(target: Target, network: Network, notes: _Notes) -> None:

@@ -22,16 +22,14 @@ import os
 import socket
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Optional, Protocol, TypeVar
+from typing import Any, Optional, Protocol
 
 from .local_tls import CHUNK, LocalTls, Session, Ticket, TlsFailed
 from .model import Failure
+from .tasks import Places
 from .text import clean
-
-T = TypeVar("T")
-U = TypeVar("U")
 
 LINGER = 0.25
 """Seconds that the peer is given to end its side: its process is then gone, and not counted.
@@ -108,7 +106,7 @@ class SocketNetwork:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._all = asyncio.Semaphore(limits.parallel)
-        self._addresses: dict[str, asyncio.Semaphore] = {}
+        self._addresses: dict[str, Places] = {}
         self._ports: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._lingering: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -124,9 +122,10 @@ class SocketNetwork:
         """Waits for a free place, connects, and closes in the end. Raises Broken."""
         limits = self._limits
         per_port = self._ports.setdefault((address, port), asyncio.Semaphore(limits.per_port))
-        per_address = self._addresses.setdefault(address, asyncio.Semaphore(limits.per_address))
-        # Always in this order: who holds the last one waits for nothing but the peer.
-        async with per_port, per_address, self._all:
+        per_address = self._addresses.setdefault(address, Places(limits.per_address))
+        # Always in this order: who holds the last one waits for nothing but the peer. The ports of
+        # an address come to their ends together if who has had the fewest connections comes first.
+        async with per_port, per_address.place(self._tried[address, port]), self._all:
             now = asyncio.get_running_loop().time()
             end = self._ends.setdefault(address, now + limits.host)
             if now >= end:
@@ -351,7 +350,7 @@ def _numeric(address: str, port: int) -> tuple[Any, ...]:
 
 
 # ---------------------------------------------------------------------------------------------
-# Names, and the event loop for those who may not import it
+# Names
 
 
 def is_own(address: str) -> bool:
@@ -396,35 +395,3 @@ def _look_up(name: str, found: dict[str, tuple[str, ...]]) -> None:
     except (OSError, UnicodeError):
         return
     found[name] = tuple(dict.fromkeys(str(answer[4][0]) for answer in answers))
-
-
-def run(task: Coroutine[Any, Any, T]) -> T:
-    """Runs a task to its end in an event loop of its own."""
-    return asyncio.run(task)
-
-
-class Told(Generic[T]):
-    """A value that one task tells, once, and others wait for. To be made in a running loop."""
-
-    def __init__(self) -> None:
-        self._value: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-
-    def tell(self, value: T) -> None:
-        """Tells the value; only the first one counts."""
-        if not self._value.done():
-            self._value.set_result(value)
-
-    async def told(self) -> T:
-        """The value, as soon as it is told."""
-        return await asyncio.shield(self._value)
-
-
-async def both(one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U]) -> tuple[T, U]:
-    """Runs two tasks of different kinds at the same time."""
-    first, second = await asyncio.gather(one, other)
-    return first, second
-
-
-async def side_by_side(tasks: Sequence[Coroutine[Any, Any, T]]) -> tuple[T, ...]:
-    """Runs tasks at the same time; their results in the same order."""
-    return tuple(await asyncio.gather(*tasks))

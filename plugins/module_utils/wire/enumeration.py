@@ -32,8 +32,8 @@ _EXTRAS = ((STATUS_REQUEST, b"\x01\0\0\0\0"), (HEARTBEAT, b"\x01"))
 class Enumeration:
     """What one version has. ``first`` is what its hello of offers.py got; it was accepted.
 
-    ``drops``: it is known that this server drops who it refuses. ``signature`` is a scheme that it
-    signed with in another version.
+    ``drops``: it is known that this server drops who it refuses, which may also become known while
+    the list is made. ``signature`` is a scheme that it signed with in another version.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Enumeration:
         self._narrow = True  # groups that were found are taken off while suites are asked for
         self._blamed = self._passed_over = self._again = False
         self._behind = False  # groups that were found stand behind those that are left
-        self._drops = drops
+        self.drops = drops
         self._reversed: Optional[int] = None
         self._order_told = False
         self._schemes = Schemes(version, self._hello.signatures, signature)
@@ -139,15 +139,17 @@ class Enumeration:
         """After a hello without an answer: whether another one is worth it.
 
         A server that prefers finite-field Diffie-Hellman and has no parameters drops who offers
-        it (see offers.without_fields), so these suites are held back and asked last.
+        it (see offers.without_fields), so these suites are held back and asked last, unless one of
+        them was accepted.
         """
+        able = any(suite in known.EPHEMERAL_DH for suite in self._suites)
         held = [suite for suite in self._left_suites if suite in known.EPHEMERAL_DH]
-        if held and len(held) < len(self._left_suites) and not self._suites_done:
+        if held and not able and len(held) < len(self._left_suites) and not self._suites_done:
             self._left_suites = [suite for suite in self._left_suites if suite not in held]
             self._held += held
             return True
-        first, self._again = not self._again and not (drops and self._drops), True
-        self._drops = self._drops or (drops and not first)
+        first, self._again = not self._again and not (drops and self.drops), True
+        self.drops = self.drops or (drops and not first)
         return first
 
     def _with_group(self, suites: list[int]) -> list[int]:
@@ -183,7 +185,7 @@ class Enumeration:
 
     def signed(self, offer: Offer) -> None:
         """Takes in what that hello got; who is known to drop those whom it refuses refuses it."""
-        refused = False if dropped(offer) and self._drops else offer.accepted
+        refused = False if dropped(offer) and self.drops else offer.accepted
         self._schemes.answered(refused, offer.signature)
 
     def order(self) -> Optional[str]:

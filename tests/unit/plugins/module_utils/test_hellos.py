@@ -18,7 +18,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     TlsMode,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.talk import Target
-from ansible_collections.postmaster.tls.plugins.module_utils.transport import Told, run
+from ansible_collections.postmaster.tls.plugins.module_utils.tasks import Told, run
 from ansible_collections.postmaster.tls.plugins.module_utils.wire import suites
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.hello import (
     SSL30,

@@ -22,7 +22,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.probe import probe
 from ansible_collections.postmaster.tls.plugins.module_utils.talk import Target
-from ansible_collections.postmaster.tls.plugins.module_utils.transport import run
+from ansible_collections.postmaster.tls.plugins.module_utils.tasks import run
 from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.evil_server import (
     IMAP_BEFORE,
     answer_one,

@@ -31,7 +31,8 @@ from ansible_collections.postmaster.tls.plugins.module_utils.probe import (
     probe,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.talk import Target
-from ansible_collections.postmaster.tls.plugins.module_utils.transport import Limits, run
+from ansible_collections.postmaster.tls.plugins.module_utils.tasks import run
+from ansible_collections.postmaster.tls.plugins.module_utils.transport import Limits
 from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.evil_server import (
     IMAP_BEFORE,
     IMAP_INSIDE,

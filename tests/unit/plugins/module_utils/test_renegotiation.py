@@ -24,11 +24,8 @@ from ansible_collections.postmaster.tls.plugins.module_utils.renegotiation impor
     renegotiate,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.talk import Target
-from ansible_collections.postmaster.tls.plugins.module_utils.transport import (
-    Limits,
-    SocketNetwork,
-    run,
-)
+from ansible_collections.postmaster.tls.plugins.module_utils.tasks import run
+from ansible_collections.postmaster.tls.plugins.module_utils.transport import Limits, SocketNetwork
 from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.evil_server import (
     Behaviour,
     context,

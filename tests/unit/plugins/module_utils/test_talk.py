@@ -19,7 +19,8 @@ from ansible_collections.postmaster.tls.plugins.module_utils.talk import (
     begin_tls,
     dialogue,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.transport import Broken, run
+from ansible_collections.postmaster.tls.plugins.module_utils.tasks import run
+from ansible_collections.postmaster.tls.plugins.module_utils.transport import Broken
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.dialogue import (
     Answer,
     Capabilities,

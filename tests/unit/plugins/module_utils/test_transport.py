@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils.local_tls import Session
 from ansible_collections.postmaster.tls.plugins.module_utils.model import Failure
+from ansible_collections.postmaster.tls.plugins.module_utils.tasks import run, side_by_side
 from ansible_collections.postmaster.tls.plugins.module_utils.transport import (
     Broken,
     Limits,
@@ -24,8 +25,6 @@ from ansible_collections.postmaster.tls.plugins.module_utils.transport import (
     is_address,
     is_own,
     resolve,
-    run,
-    side_by_side,
 )
 from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.evil_server import (
     Behaviour,
