@@ -74,8 +74,9 @@ def look(full: bool) -> None:
         default_endpoints,
         probe,
     )
+    from ansible_collections.postmaster.tls.plugins.module_utils.talk import Depth
 
-    probe(default_endpoints([RELAY]), full=full)
+    probe(default_endpoints([RELAY]), depth=Depth.FULL if full else Depth.JUDGE)
 
 
 # ---------------------------------------------------------------------------------------------

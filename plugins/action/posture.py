@@ -11,9 +11,11 @@ from typing import Any, Optional
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ..module_utils.limits import Limits
 from ..module_utils.model import Posture, to_plain
+from ..module_utils.names import is_own
 from ..module_utils.probe import probe
-from ..module_utils.transport import Limits, is_own
+from ..module_utils.talk import Depth
 from ..plugin_utils import judge, observe, policy, targets, trust
 
 EXPECTED = (
@@ -61,7 +63,7 @@ class ActionModule(ActionBase):
                     ports,
                     Limits(total=args["timeout"]),
                     _sni(args["names"]),
-                    args["depth"] == "full",
+                    Depth(args["depth"]),
                 )
                 if args["observations"] is None
                 else observe.observations(args["observations"])

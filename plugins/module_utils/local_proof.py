@@ -17,14 +17,13 @@ from dataclasses import replace
 from typing import Optional
 
 from . import probe
+from .limits import OWN
 from .model import Endpoint, EndpointObservation, Failure
-from .transport import Limits
 
 PATIENCE = 15.0
 """Seconds a server may take from its reload or restart to the first handshake on each port."""
 PAUSE = 0.3
 _LOOPBACK = {4: "127.0.0.1", 6: "::1"}
-_LIMITS = Limits()
 
 
 class LocalProof:
@@ -36,7 +35,7 @@ class LocalProof:
 
     def remember(self) -> None:
         """Keep the ports that are open now; a closed one is not asked of the server later."""
-        seen = probe.handshakes(self._endpoints, _LIMITS)
+        seen = probe.handshakes(self._endpoints, OWN)
         self._endpoints = [o.endpoint for o in seen if o.open]
 
     def judge(self) -> Optional[str]:
@@ -46,7 +45,7 @@ class LocalProof:
         """
         deadline = time.monotonic() + PATIENCE
         while True:
-            dead = [o for o in probe.handshakes(self._endpoints, _LIMITS) if o.handshake is None]
+            dead = [o for o in probe.handshakes(self._endpoints, OWN) if o.handshake is None]
             if not dead:
                 return None
             if time.monotonic() > deadline:

@@ -23,6 +23,7 @@ from typing import Optional
 
 from .model import Handshake
 from .text import clean
+from .wire.flight import agreed_group
 from .wire.records import ALERT, ALERTS
 
 CHUNK = 16 * 1024
@@ -95,12 +96,18 @@ class LocalTls:
     ) -> None:
         self.incoming, self.outgoing = _Incoming(), ssl.MemoryBIO()
         self._alpn = alpn
+        self._flight = bytearray()
         self._object = _context(alpn).wrap_bio(
             self.incoming.buffer,
             self.outgoing,
             server_hostname=server_name,
             session=ticket.session if ticket else None,
         )
+
+    def receive(self, data: bytes) -> None:
+        """Takes in what the server sent before the handshake is complete."""
+        self._flight += data
+        self.incoming.write(data)
 
     def handshake(self) -> bool:
         """Goes on with the handshake; whether it is complete. Raises TlsFailed."""
@@ -128,12 +135,12 @@ class LocalTls:
     def session(self) -> Session:
         """What was negotiated."""
         name, _protocol, _bits = self._object.cipher() or ("", "", 0)
-        known = _context(self._alpn).get_ciphers()
-        suite = next((c["id"] & 0xFFFF for c in known if c["name"] == name), 0)
+        suite = _suites().get(name, 0)
         version = _VERSIONS.get(self._object.version() or "", 0x0304)
         chosen = clean(self._object.selected_alpn_protocol() or "", 32) if self._alpn else None
         resumed = bool(self._object.session_reused)
-        return Session(Handshake(version, suite, chosen), self._chain(), resumed)
+        group = agreed_group(bytes(self._flight))
+        return Session(Handshake(version, suite, chosen, group), self._chain(), resumed)
 
     def ticket(self) -> Optional[Ticket]:
         """What to resume with; in TLS 1.3 it comes with the first data."""
@@ -200,6 +207,12 @@ def _context(alpn: str) -> ssl.SSLContext:
     if alpn:
         context.set_alpn_protocols([alpn])
     return context
+
+
+@functools.lru_cache(maxsize=1)
+def _suites() -> dict[str, int]:
+    """The suites that the library may agree on: code points by its names for them."""
+    return {suite["name"]: suite["id"] & 0xFFFF for suite in _context("").get_ciphers()}
 
 
 def _reason(error: ssl.SSLError) -> str:

@@ -231,7 +231,8 @@ class Endpoint:
 class Failure:
     """Why something could not be seen: the stage reached and the cause.
 
-    Stages: connect, greeting, capability, starttls, handshake, hello, login, injection.
+    Stages: connect, greeting, capability, starttls, handshake, hello, login, injection, and probe
+    for a flaw of our own.
     Causes: refused, unreachable, timeout, reset, closed, alert, not_tls, too_much, unexpected.
     ``alert`` is the TLS alert number (RFC 8446 section 6) where the cause is ``alert``.
     """
@@ -269,12 +270,14 @@ class Handshake:
     """A handshake completed by the local TLS library with its defaults.
 
     ``alpn`` is the protocol that the server chose from the registered name of its own (RFC 7301),
-    ``""`` where it did not take notice of the offer, ``None`` where none was made.
+    ``""`` where it did not take notice of the offer, ``None`` where none was made. ``group`` is
+    that of an ephemeral key, ``None`` without one and for a finite field before TLS 1.3.
     """
 
     version: int
     suite: int
     alpn: Optional[str] = None
+    group: Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -360,7 +363,7 @@ class EndpointObservation:
     likewise. ``starttls_inside`` says whether STARTTLS is listed inside TLS,
     ``starttls_accepted_inside`` whether it is carried out there. ``injected``: a command that was
     sent in clear behind STARTTLS was answered inside TLS. ``chain`` is the served chain as base64
-    DER, leaf first.
+    DER, leaf first. ``server_name`` is the name sent in TLS (SNI).
     """
 
     endpoint: Endpoint
@@ -382,6 +385,7 @@ class EndpointObservation:
     failures: tuple[Failure, ...] = ()
     connections: int = 0
     inventory: Optional[Inventory] = None
+    server_name: Optional[str] = None
 
     def offer(self, name: str) -> Optional[Offer]:
         """The offer of that name, if it was made."""

@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Looks at mail ports from outside, without an account: what is offered, and what is refused.
 
-Per open port one conversation (greeting, capabilities, inert login attempts, TLS, capabilities
-again, STARTTLS again), one that slips a command in behind STARTTLS (injection.py), and the hellos
-of hellos.py: five on a port that is hard already, so seven connections. The hellos begin as soon
-as the conversation shows that TLS is to be had, and go on beside it. A closed port costs one.
+To judge an open port takes one conversation (greeting, capabilities, inert login attempts, TLS,
+capabilities again, STARTTLS again), one that slips a command in behind STARTTLS (injection.py), and
+the hellos of hellos.py: five on a port that is hard already, so seven connections. The hellos begin
+as soon as the conversation shows that TLS is to be had, and go on beside it. A closed port costs
+one. A sweep is the first conversation alone: one connection, whatever comes of it.
 This file knows the order of questions; the protocols are in wire/, sockets and limits in
 transport.py, and what is good or bad is not known here at all.
 
@@ -20,13 +21,15 @@ from __future__ import annotations
 import base64
 import re
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from .hellos import Hellos, ask_hellos
 from .injection import slip_in
 from .inventory import LEFT_OUT, Found, take_inventory
+from .limits import OWN, Limits
 from .model import (
     Endpoint,
     EndpointObservation,
@@ -36,21 +39,14 @@ from .model import (
     Service,
     TlsMode,
 )
-from .talk import Talk, Target, dialogue
-from .tasks import Told, both, run, side_by_side
-from .transport import (
-    Broken,
-    Limits,
-    Network,
-    SocketNetwork,
-    Stream,
-    is_address,
-    resolve,
-)
+from .names import is_address, resolve
+from .talk import Depth, Talk, Target, dialogue
+from .tasks import Told, both, in_turn, run, side_by_side
+from .text import clean
+from .transport import Broken, Network, SocketNetwork, Stream
 from .wire.dialogue import Answer, Capabilities, Challenge
 from .wire.records import NO_APPLICATION_PROTOCOL
 
-DEFAULT_LIMITS = Limits()
 CONVERSATIONS = 4
 """The most connections one port's conversation may take, where login attempts end two of them and
 the name in ALPN a third."""
@@ -76,49 +72,74 @@ def default_endpoints(hosts: Sequence[str]) -> tuple[Endpoint, ...]:
 
 def probe(
     endpoints: Sequence[Endpoint],
-    limits: Limits = DEFAULT_LIMITS,
+    limits: Limits = OWN,
     server_name: Optional[str] = None,
-    full: bool = False,
+    depth: Depth = Depth.JUDGE,
 ) -> tuple[EndpointObservation, ...]:
     """Looks at all endpoints, in parallel within the limits.
 
-    ``full``: takes the whole inventory too, not only what is needed to judge.
-
     A host that is a name is resolved once, and gives one observation for each of its addresses,
     with the address as ``host``; the name is sent in TLS (SNI) unless ``server_name`` is given.
-    Observations come in the order of the endpoints. Nothing that a peer does raises.
+    Observations come in the order of the endpoints; what is asked for twice is looked at once and
+    told once. Nothing that a peer does raises.
     Raises ValueError for a ``server_name`` that is no host name in ASCII.
     """
     if server_name is not None and not _HOST_NAME.match(server_name):
         raise ValueError(f"server_name {server_name!r} is no host name; write it in ASCII")
     addresses = resolve([endpoint.host for endpoint in endpoints])
-    targets = [t for e in endpoints for t in _targets(e, addresses[e.host], server_name)]
-    return run(_probe([replace(target, full=full) for target in targets], limits))
+    targets = [t for e in endpoints for t in _targets(e, addresses[e.host], server_name, depth)]
+    once = {(target.endpoint, target.server_name): target for target in targets}
+    return run(_probe(list(once.values()), limits))
 
 
 def handshakes(
-    endpoints: Sequence[Endpoint], limits: Limits = DEFAULT_LIMITS
+    endpoints: Sequence[Endpoint], limits: Limits = OWN
 ) -> tuple[EndpointObservation, ...]:
     """Whether each port completes a TLS handshake: one connection each, no login is attempted.
 
     The hosts are addresses; observations come in the order of the endpoints.
     """
-    targets = [Target(endpoint, None, "", quick=True) for endpoint in endpoints]
+    targets = [Target(endpoint, None, "", depth=Depth.SWEEP) for endpoint in endpoints]
     return run(_probe(targets, limits))
 
 
-def _targets(endpoint: Endpoint, addresses: Sequence[str], name: Optional[str]) -> list[Target]:
+def _targets(
+    endpoint: Endpoint, addresses: Sequence[str], name: Optional[str], depth: Depth
+) -> list[Target]:
     if name is None and not is_address(endpoint.host) and _HOST_NAME.match(endpoint.host):
         name = endpoint.host
     if not addresses:
         return [Target(endpoint, name, "", resolved=False)]
     pinned = [replace(endpoint, host=address) for address in addresses]
-    return [Target(each, name, NOBODY + secrets.token_hex(8)) for each in pinned]
+    return [Target(each, name, NOBODY + secrets.token_hex(8), depth=depth) for each in pinned]
 
 
 async def _probe(targets: Sequence[Target], limits: Limits) -> tuple[EndpointObservation, ...]:
     network = SocketNetwork(limits)
-    return await side_by_side([observe(target, network) for target in targets])
+
+    async def look(target: Target) -> EndpointObservation:
+        try:
+            return await observe(target, network)
+        except Exception as error:  # a flaw of ours on one port must not cost the others
+            detail = clean(f"{type(error).__name__}: {error}", 128)
+            failure = Failure("probe", "unexpected", detail)
+            return EndpointObservation(target.endpoint, failures=(failure,))
+
+    order = _spread(targets)
+    seen = await in_turn(look, [targets[place] for place in order], limits.parallel)
+    found = dict(zip(order, seen))
+    return tuple(found[place] for place in range(len(order)))
+
+
+def _spread(targets: Sequence[Target]) -> list[int]:
+    """In which order: one port of each host, then a second one of each, and so on, so that nobody
+    waits for a host with many ports."""
+    met: Counter[str] = Counter()
+    rounds = []
+    for target in targets:
+        rounds.append(met[target.endpoint.host])
+        met[target.endpoint.host] += 1
+    return sorted(range(len(targets)), key=rounds.__getitem__)
 
 
 class _Notes:
@@ -128,13 +149,21 @@ class _Notes:
     ``shook`` the first handshake.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.seen = EndpointObservation(endpoint)
+    def __init__(self, target: Target) -> None:
+        self._seen = EndpointObservation(target.endpoint, server_name=target.server_name)
+        self._found: dict[str, Any] = {}
         self.begins: Told[bool] = Told()
         self.shook: Told[Optional[Handshake]] = Told()
 
+    @property
+    def seen(self) -> EndpointObservation:
+        """What was seen so far; made when it is asked for, since much is seen in between."""
+        if self._found:
+            self._seen, self._found = replace(self._seen, **self._found), {}
+        return self._seen
+
     def see(self, **changes: Any) -> None:
-        self.seen = replace(self.seen, **changes)
+        self._found.update(changes)
 
     def fail(self, failure: Failure) -> None:
         self.see(failures=(*self.seen.failures, failure))
@@ -142,11 +171,14 @@ class _Notes:
 
 async def observe(target: Target, network: Network) -> EndpointObservation:
     """All that can be seen of one port. Never raises for what the peer does."""
-    notes, place = _Notes(target.endpoint), (target.endpoint.host, target.endpoint.port)
+    notes, place = _Notes(target), (target.endpoint.host, target.endpoint.port)
     if not target.resolved:
         notes.fail(Failure("connect", "unreachable", "the name has no address"))
         return notes.seen
-    await side_by_side([_talks(target, network, notes), _hellos(target, network, notes)])
+    if target.depth is Depth.SWEEP:
+        await _converse(target, network, notes)
+    else:
+        await side_by_side([_talks(target, network, notes), _hellos(target, network, notes)])
     notes.see(connections=network.connections(*place))
     return notes.seen
 
@@ -155,14 +187,14 @@ async def _talks(target: Target, network: Network, notes: _Notes) -> None:
     await _converse(target, network, notes)
     notes.begins.tell(_tls_to_ask(notes.seen))
     notes.shook.tell(notes.seen.handshake)
-    if not target.quick and _tls_to_ask(notes.seen):
+    if _tls_to_ask(notes.seen):
         await _inject(target, network, notes)
 
 
 async def _hellos(target: Target, network: Network, notes: _Notes) -> None:
-    if target.quick or not await notes.begins.told():
+    if not await notes.begins.told():
         return
-    if target.full:
+    if target.depth is Depth.FULL:
         hellos, found = await _all_there_is(target, network, notes)
     else:
         hellos, found = await ask_hellos(target, network, notes.shook), None
@@ -217,17 +249,18 @@ class _Left(Broken):
 
 
 async def _converse(target: Target, network: Network, notes: _Notes) -> None:
-    """One conversation; another one where it ended because of a login attempt."""
-    alpn = "" if target.quick else dialogue(target).alpn
-    for _turn in range(CONVERSATIONS):
+    """One conversation; another one where it ended because of a login attempt, but in a sweep."""
+    sweep = target.depth is Depth.SWEEP
+    alpn = "" if sweep else dialogue(target).alpn
+    for _turn in range(1 if sweep else CONVERSATIONS):
         before = len(notes.seen.attempts)
         try:
             await _conversation(target, network, notes, alpn)
             return
-        except _Left:
-            continue
         except Broken as broken:
             failure = broken.failure
+            if isinstance(broken, _Left) and not sweep:
+                continue
         if alpn and failure.alert == NO_APPLICATION_PROTOCOL:
             alpn = ""
             continue
@@ -236,7 +269,7 @@ async def _converse(target: Target, network: Network, notes: _Notes) -> None:
         )
         if failure.stage == "connect" and notes.seen.open is None:
             notes.see(open=False if failure.cause == "refused" else None)
-        if failure.stage == "login" or not ended_by_attempt:
+        if sweep or failure.stage == "login" or not ended_by_attempt:
             notes.fail(failure)
         if not ended_by_attempt:
             return
@@ -256,29 +289,31 @@ async def _conversation(target: Target, network: Network, notes: _Notes, alpn: s
                 return
             await _secure(target, stream, notes, alpn, talk.dialogue.trailing())
             talk = Talk(stream, dialogue(target, greeted=True))
-        await _inside(talk, notes, target.quick)
+        if target.depth is Depth.SWEEP:
+            await stream.send(await _inside(talk, notes, talk.dialogue.logout))
+            return
+        starttls = await _inside(talk, notes, talk.dialogue.starttls)
+        notes.see(starttls_accepted_inside=await _taken_again(talk, starttls))
         if not notes.seen.starttls_accepted_inside:
             await stream.send(talk.dialogue.logout())
 
 
-async def _inside(talk: Talk, notes: _Notes, quick: bool) -> None:
-    """What is told inside TLS, and whether STARTTLS is carried out there. Raises Broken."""
-    commands = (
-        [talk.dialogue.capability()]
-        if quick
-        else [talk.dialogue.capability(), talk.dialogue.starttls()]
-    )
+async def _inside(talk: Talk, notes: _Notes, then: Callable[[], bytes]) -> bytes:
+    """What is told inside TLS. Raises Broken.
+
+    ``then`` makes the command that follows. It goes with the question where the server allows it;
+    returns what is still to be sent of it.
+    """
     at_once = talk.dialogue.pipelines(Capabilities(notes.seen.capabilities or ()))
-    await talk.send("capability", *(commands if at_once else commands[:1]))
+    question, rest = talk.dialogue.capability(), then()
+    await talk.send("capability", question, rest if at_once else b"")
     inside = await talk.listed()
     notes.see(
         capabilities_tls=inside.names,
         mechanisms_tls=inside.mechanisms,
         starttls_inside=inside.starttls,
     )
-    if not quick:
-        again = b"" if at_once else commands[1]
-        notes.see(starttls_accepted_inside=await _taken_again(talk, again))
+    return b"" if at_once else rest
 
 
 async def _taken_again(talk: Talk, starttls: bytes) -> Optional[bool]:
@@ -300,11 +335,14 @@ async def _cleartext(target: Target, talk: Talk, notes: _Notes) -> bool:
     notes.see(capabilities=before.names, mechanisms=before.mechanisms)
     if before.starttls and not greeting.preauth:
         notes.begins.tell(True)
-    if not greeting.preauth and not target.quick:
+    done = notes.seen.attempts
+    if not greeting.preauth and target.nobody:
         await _attempt_logins(target, talk, notes, before)
     answer = await talk.ask("starttls", talk.dialogue.starttls())
     agreed = isinstance(answer, Answer) and answer.ok
-    notes.see(starttls=agreed)
+    # What is listed and refused after a login attempt might be carried out without one.
+    spoilt = before.starttls and notes.seen.attempts != done
+    notes.see(starttls=None if spoilt and not agreed else agreed)
     if agreed:
         notes.begins.tell(True)
     if not agreed and before.starttls:
@@ -319,10 +357,11 @@ async def _attempt_logins(target: Target, talk: Talk, notes: _Notes, before: Cap
     done = notes.seen.attempts
     if any(attempt.refused is False for attempt in done):
         return
-    made = [each.command for each in done]
+    made, sweep = [each.command for each in done], target.depth is Depth.SWEEP
     attempts = talk.dialogue.attempts(before, target.nobody)
-    attempts = tuple(attempt for attempt in attempts if attempt.command not in made)
-    at_once = talk.dialogue.pipelines(before) and _promises_nothing(before)
+    # In a sweep none that can only be left by hanging up: TLS would take another connection.
+    attempts = tuple(a for a in attempts if a.command not in made and not (sweep and a.exchange))
+    at_once = talk.dialogue.pipelines(before) and _promises_nothing(before) and not sweep
     if at_once:
         await talk.send("login", *(attempt.data for attempt in attempts))
     for attempt in attempts:

@@ -9,6 +9,7 @@ protocol; here they meet. Every end of a conversation is a Broken with its stage
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from typing import Optional, Union
 
@@ -25,21 +26,30 @@ DIALOGUES: dict[Service, type[Dialogue]] = {
 }
 
 
+class Depth(enum.Enum):
+    """How much is asked of a port.
+
+    SWEEP: one connection. JUDGE: what a profile needs to decide. FULL: all that can be seen.
+    """
+
+    SWEEP = "sweep"
+    JUDGE = "judge"
+    FULL = "full"
+
+
 @dataclass(frozen=True)
 class Target:
     """One address and port, the name to send in TLS, and a name that nobody has.
 
-    ``quick``: only one conversation, without login attempts and hellos. ``full``: all that can be
-    seen, not only what is needed to judge. ``eager``: whoever asks this port for TLS only need not
-    wait for the greeting first.
+    Without the latter no login is attempted. ``eager``: whoever asks this port for TLS only need
+    not wait for the greeting first.
     """
 
     endpoint: Endpoint
     server_name: Optional[str]
     nobody: str
     resolved: bool = True
-    quick: bool = False
-    full: bool = False
+    depth: Depth = Depth.JUDGE
     eager: bool = False
 
 

@@ -13,7 +13,7 @@ import contextlib
 import heapq
 import itertools
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from typing import Any, Generic, Optional, TypeVar
+from typing import Any, Callable, Generic, Optional, TypeVar
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -103,3 +103,18 @@ async def both(one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U]) -> tu
 async def side_by_side(tasks: Sequence[Coroutine[Any, Any, T]]) -> tuple[T, ...]:
     """Runs tasks at the same time; their results in the same order."""
     return tuple(await asyncio.gather(*tasks))
+
+
+async def in_turn(
+    work: Callable[[U], Coroutine[Any, Any, T]], things: Sequence[U], at_once: int
+) -> tuple[T, ...]:
+    """Works on all things, never on more than ``at_once``; the results in the same order."""
+    done: dict[int, T] = {}
+    waiting = iter(enumerate(things))
+
+    async def worker() -> None:
+        for number, thing in waiting:
+            done[number] = await work(thing)
+
+    await asyncio.gather(*[worker() for _ in range(min(at_once, len(things)))])
+    return tuple(done[number] for number in range(len(things)))

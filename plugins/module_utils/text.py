@@ -30,8 +30,17 @@ def clean(text: Union[bytes, str], limit: int = BANNER) -> str:
     """
     raw = text[: limit * 4] if isinstance(text, bytes) else text[: limit + 1]
     decoded = raw.decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else raw
-    shown = "".join(_visible(c) for c in unicodedata.normalize("NFC", decoded))
+    shown = decoded if _plain(decoded) else _escaped(decoded)
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def _plain(text: str) -> bool:
+    """Whether it is ASCII without controls, as nearly all of it is: there is nothing to escape."""
+    return text.isascii() and text.isprintable()
+
+
+def _escaped(text: str) -> str:
+    return "".join(_visible(c) for c in unicodedata.normalize("NFC", text))
 
 
 def _visible(character: str) -> str:

@@ -17,17 +17,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import ipaddress
 import os
+import re
+import resource
 import socket
-import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any, Optional, Protocol
 
+from .limits import Budget, Limits, Pace
 from .local_tls import CHUNK, LocalTls, Session, Ticket, TlsFailed
 from .model import Failure
+from .names import one_spelling
+from .readiness import Readiness
 from .tasks import Places
 from .text import clean
 
@@ -38,24 +41,6 @@ A connection that we have ended takes no place any more, since the peer hears of
 hears of the next one. But as many as may be open at a port may linger there, and no more: Courier
 serves four processes to an address (MAXPERIP of pop3d) and turns away the fifth.
 """
-RESOLVE_SECONDS = 10.0
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one run may cost, in seconds, bytes and connections.
-
-    ``host`` begins with the first connection to an address and ends all of them. ``per_address``
-    and ``per_port`` count connections at the same time, ``parallel`` those to all addresses.
-    """
-
-    connect: float = 5.0
-    total: float = 10.0
-    host: float = 60.0
-    received: int = 256 * 1024
-    per_address: int = 8
-    per_port: int = 2
-    parallel: int = 64
 
 
 class Broken(Exception):
@@ -105,54 +90,120 @@ class SocketNetwork:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._all = asyncio.Semaphore(limits.parallel)
+        self._all = asyncio.Semaphore(min(limits.parallel, _descriptors()))
         self._addresses: dict[str, Places] = {}
         self._ports: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._lingering: dict[tuple[str, int], asyncio.Semaphore] = {}
+        self._all_lingering = asyncio.Semaphore(_descriptors())
         self._ending: set[asyncio.Task[None]] = set()
-        self._ends: dict[str, float] = {}
+        self._budgets: dict[str, Budget] = {}
+        self._turns: dict[str, _Turns] = {}
+        self._turns_of_all = _Turns(limits.rate)
         self._tried: Counter[tuple[str, int]] = Counter()
 
     def connections(self, address: str, port: int) -> int:
         """How many connections were tried to this port so far."""
-        return self._tried[address, port]
+        return self._tried[one_spelling(address), port]
 
     @contextlib.asynccontextmanager
     async def connect(self, address: str, port: int) -> AsyncIterator[Stream]:
-        """Waits for a free place, connects, and closes in the end. Raises Broken."""
-        limits = self._limits
-        per_port = self._ports.setdefault((address, port), asyncio.Semaphore(limits.per_port))
-        per_address = self._addresses.setdefault(address, Places(limits.per_address))
-        # Always in this order: who holds the last one waits for nothing but the peer. The ports of
-        # an address come to their ends together if who has had the fewest connections comes first.
-        async with per_port, per_address.place(self._tried[address, port]), self._all:
-            now = asyncio.get_running_loop().time()
-            end = self._ends.setdefault(address, now + limits.host)
-            if now >= end:
-                raise Broken(Failure("connect", "timeout", "the time for this host is used up"))
-            self._tried[address, port] += 1
-            stream = SocketStream(limits, min(now + limits.total, end))
-            try:
-                await stream.open(address, port)
-                yield stream
-            except Broken:
-                stream.abort()
-                raise
-            finally:
-                await self._ended(stream, address, port)
+        """Waits for a free place and its turn, connects, and closes in the end. Raises Broken."""
+        limits, host = self._limits, one_spelling(address)
+        per_port = self._ports.setdefault((host, port), asyncio.Semaphore(limits.per_port))
+        per_address = self._addresses.setdefault(host, Places(limits.per_address))
+        # Always in this order: who holds the last one waits for nothing but the peer and its turn.
+        # The ports of an address come to their ends together if who has had the fewest connections
+        # comes first.
+        async with per_port, per_address.place(self._tried[host, port]), self._all:
+            self._end_of(host)
+            await self._turn(host)
+            with self._spending(host) as end:
+                self._tried[host, port] += 1
+                stream = SocketStream(limits, min(_now() + limits.total, end))
+                try:
+                    await stream.open(address, port)
+                    yield stream
+                except Broken:
+                    stream.abort()
+                    raise
+                finally:
+                    await self._ended(stream, host, port)
 
-    async def _ended(self, stream: SocketStream, address: str, port: int) -> None:
-        """Ends the connection; waits where too many linger, else gives the place up at once."""
+    async def _ended(self, stream: SocketStream, host: str, port: int) -> None:
+        """Ends the connection; waits where too many linger, else gives the place up at once.
+
+        On a host that somebody else runs the place is kept until the peer has ended its side too.
+        """
         if not stream.finish():
             return
-        lingering = self._lingering.setdefault(
-            (address, port), asyncio.Semaphore(self._limits.per_port)
-        )
-        await lingering.acquire()
+        if self._limits.address_rate is not None:
+            await stream.linger()
+            return
+        of_port = self._lingering.setdefault((host, port), asyncio.Semaphore(self._limits.per_port))
+        for lingering in (of_port, self._all_lingering):
+            await lingering.acquire()
         task = asyncio.get_running_loop().create_task(stream.linger())
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
-        task.add_done_callback(lambda _task: lingering.release())
+        for lingering in (of_port, self._all_lingering):
+            task.add_done_callback(partial(_release, lingering))
+
+    async def _turn(self, host: str) -> None:
+        """Waits until one more connection may begin."""
+        turns = self._turns.setdefault(host, _Turns(self._limits.address_rate))
+        async with turns, self._turns_of_all:
+            pass
+
+    @contextlib.contextmanager
+    def _spending(self, host: str) -> Iterator[float]:
+        """Spends the time for a host; the instant at which it is used up. Raises Broken."""
+        end, budget = self._end_of(host), self._budgets[host]
+        budget.begin(_now())
+        try:
+            yield end
+        finally:
+            budget.finish(_now())
+
+    def _end_of(self, host: str) -> float:
+        """When the time for a host is used up; raises Broken where it is."""
+        end = self._budgets.setdefault(host, Budget(self._limits.host)).end(_now())
+        if _now() >= end:
+            raise Broken(Failure("connect", "timeout", "the time for this host is used up"))
+        return end
+
+
+class _Turns:
+    """Lets connections begin one after the other, at a pace, in the order in which they came.
+
+    The context is entered when it is one's turn, and left when the connection begins.
+    """
+
+    def __init__(self, per_second: Optional[float]) -> None:
+        self._pace = Pace(per_second)
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> None:
+        await self._lock.acquire()
+        while (seconds := self._pace.wait(_now())) > 0:
+            await asyncio.sleep(seconds)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._pace.begin(_now())
+        self._lock.release()
+
+
+def _release(place: asyncio.Semaphore, _task: object) -> None:
+    place.release()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _descriptors() -> int:
+    """A quarter of the files that this process may open: as many may be open, and may linger."""
+    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, soft // 4) if soft != resource.RLIM_INFINITY else 1 << 20
 
 
 class SocketStream:
@@ -164,6 +215,7 @@ class SocketStream:
         self._limits = limits
         self._deadline = deadline
         self._socket: Optional[socket.socket] = None
+        self._ready: Optional[Readiness] = None
         self._received = 0
         self._send_error: Optional[OSError] = None
         self._tls: Optional[LocalTls] = None
@@ -175,10 +227,11 @@ class SocketStream:
             family, kind, proto, _name, place = _numeric(address, port)
             self._socket = socket.socket(family, kind, proto)
             self._socket.setblocking(False)
+            self._ready = Readiness(self._loop, self._socket)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             code = self._socket.connect_ex(place)
             if code in (errno.EINPROGRESS, errno.EWOULDBLOCK):
-                await self._ready(write=True)
+                await self._writable()
                 code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code == errno.ECONNRESET:  # it was connected: for the next stage to tell
                 self._send_error = ConnectionResetError(code, os.strerror(code))
@@ -225,21 +278,23 @@ class SocketStream:
         alpn: str = "",
         ticket: Optional[Ticket] = None,
     ) -> Session:
-        """Completes a handshake by the local TLS library, trusting everything."""
+        """Completes a handshake by the local TLS library, trusting everything.
+
+        Its last message leaves with what is said next, or when the next is waited for.
+        """
         tls = LocalTls(server_name, alpn, ticket)
-        tls.incoming.write(early)
+        tls.receive(early)
         try:
             while not tls.handshake():
                 await self._send_raw(tls.outgoing.read())
                 raw = await self._receive_raw()
                 if not raw:
                     raise Broken(Failure(self.stage, "closed"))
-                tls.incoming.write(raw)
+                tls.receive(raw)
         except TlsFailed as failed:
             # What the library wants to say (an alert) is still said.
             await self._send_raw(tls.outgoing.read())
             raise self._tls_broken(failed) from None
-        await self._send_raw(tls.outgoing.read())
         self._tls = tls
         return tls.session()
 
@@ -266,9 +321,10 @@ class SocketStream:
 
     def abort(self) -> None:
         """Ends the connection at once."""
-        if self._socket is not None:
+        if self._socket is not None and self._ready is not None:
+            self._ready.close()
             self._socket.close()
-            self._socket = None
+        self._socket = self._ready = None
 
     async def _send_raw(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -276,45 +332,32 @@ class SocketStream:
             try:
                 rest = rest[self._socket.send(rest) :]
             except BlockingIOError:
-                await self._ready(write=True)
+                await self._writable()
             except OSError as error:
                 self._send_error = error
 
     async def _receive_raw(self) -> bytes:
-        while self._socket is not None:
-            # One byte more than is left of the budget tells too much from just enough.
-            room = self._limits.received - self._received + 1
-            try:
-                data = self._socket.recv(min(CHUNK, room))
-            except BlockingIOError:
-                await self._ready(write=False)
-                continue
-            except OSError as error:
-                raise self._broken(error) from None
-            if not data and self._send_error is not None:
-                raise self._broken(self._send_error)
-            self._received += len(data)
-            if self._received > self._limits.received:
-                detail = f"more than {self._limits.received} bytes"
-                raise Broken(Failure(self.stage, "too_much", detail))
-            return data
-        return b""
-
-    async def _ready(self, write: bool) -> None:
-        """Waits until the socket can be written or read; raises Broken at the deadline."""
-        if self._socket is None:
-            return
-        add = self._loop.add_writer if write else self._loop.add_reader
-        remove = self._loop.remove_writer if write else self._loop.remove_reader
-        number, ready = self._socket.fileno(), self._loop.create_future()
-        timer = self._loop.call_at(self._deadline, _resolve, ready, False)
-        add(number, _resolve, ready, True)
+        if self._ready is None:
+            return b""
+        # One byte more than is left of the budget tells too much from just enough.
+        room = self._limits.received - self._received + 1
         try:
-            in_time = await ready
-        finally:
-            timer.cancel()
-            remove(number)
-        if not in_time:
+            data = await self._ready.receive(min(CHUNK, room), self._deadline)
+        except OSError as error:
+            raise self._broken(error) from None
+        if data is None:
+            raise self._timeout()
+        if not data and self._send_error is not None:
+            raise self._broken(self._send_error)
+        self._received += len(data)
+        if self._received > self._limits.received:
+            detail = f"more than {self._limits.received} bytes"
+            raise Broken(Failure(self.stage, "too_much", detail))
+        return data
+
+    async def _writable(self) -> None:
+        """Waits until the socket can be written; raises Broken at the deadline."""
+        if self._ready is not None and not await self._ready.writable(self._deadline):
             raise self._timeout()
 
     def _sooner(self, seconds: float) -> float:
@@ -332,6 +375,7 @@ class SocketStream:
         return Broken(Failure(self.stage, failed.cause, failed.detail, failed.alert))
 
 
+_DOTTED = re.compile(r"(\d{1,3}\.){3}\d{1,3}\Z", re.A)
 _CAUSES: tuple[tuple[type[OSError], str], ...] = (
     (ConnectionRefusedError, "refused"),
     (ConnectionError, "reset"),
@@ -339,59 +383,8 @@ _CAUSES: tuple[tuple[type[OSError], str], ...] = (
 )
 
 
-def _resolve(future: asyncio.Future[bool], value: bool) -> None:
-    if not future.done():
-        future.set_result(value)
-
-
 def _numeric(address: str, port: int) -> tuple[Any, ...]:
+    if _DOTTED.match(address):
+        return socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, port)
     flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
     return socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=flags)[0]
-
-
-# ---------------------------------------------------------------------------------------------
-# Names
-
-
-def is_own(address: str) -> bool:
-    """Whether ``address`` belongs to this machine, so that a probe from here is a local one."""
-    try:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        with socket.socket(family, socket.SOCK_DGRAM) as own:
-            own.bind((address, 0))
-    except (OSError, ValueError, TypeError):  # TypeError: a NUL in a name
-        return False
-    return True
-
-
-def is_address(host: str) -> bool:
-    """Whether a host is given as an IPv4 or IPv6 address (with or without a zone)."""
-    try:
-        ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return True
-
-
-def resolve(hosts: Sequence[str], seconds: float = RESOLVE_SECONDS) -> dict[str, tuple[str, ...]]:
-    """The addresses of each host, IPv4 and IPv6, in the system's order; none where unknown.
-
-    All names are looked up side by side; one that takes longer than ``seconds`` is unknown.
-    """
-    found: dict[str, tuple[str, ...]] = {h: (h,) for h in hosts if is_address(h)}
-    names = sorted(set(hosts) - set(found))
-    # Daemon threads: a resolver cannot be interrupted, and must not hold up the process's end.
-    threads = [threading.Thread(target=_look_up, args=(n, found), daemon=True) for n in names]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(seconds)
-    return {host: found.get(host, ()) for host in hosts}
-
-
-def _look_up(name: str, found: dict[str, tuple[str, ...]]) -> None:
-    try:
-        answers = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return
-    found[name] = tuple(dict.fromkeys(str(answer[4][0]) for answer in answers))

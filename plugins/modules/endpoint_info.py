@@ -28,11 +28,12 @@ notes:
     about one line for each, and Courier's two.
   - Fail2ban may ban the machine that this runs on. With its own filter C(dovecot) (1.0 and 1.1 read alike) a run leaves 3 lines
     that count on a Dovecot 2.3 that refuses logins without TLS, one for each of the ports 143, 110 and 4190
-    (C(auth failed, 2 attempts)), so that two runs in ten minutes pass the usual limit of 5. With C(mode=aggressive) nearly every
-    connection counts, and one run is enough. The lines of Dovecot 2.4 are not matched, nor are those of Courier by the filter
-    C(courier-auth), because no login fails there.
+    (C(auth failed, 2 attempts)), so that two runs in ten minutes pass the usual limit of 5. With C(depth=sweep) it
+    leaves two, for 143 and 110. With C(mode=aggressive) nearly every connection counts, and one run is enough. The lines of
+    Dovecot 2.4 are not matched, nor are those of Courier by the filter C(courier-auth), because no login fails there.
   - To exempt the machine, add its address to C(ignoreip) under C([DEFAULT]) in C(/etc/fail2ban/jail.local) of the mail server,
     or until the next restart with C(fail2ban-client set dovecot addignoreip 192.0.2.1).
+  - Look only at hosts that you run or whose operators asked you to. C(docs/sweep.md) says how to sweep politely.
 options:
   hosts:
     description:
@@ -74,9 +75,32 @@ options:
     description:
       - How much is asked. V(judge) asks what a profile needs to decide. V(full) takes an inventory of all suites, groups
         and properties; that needs about one connection for each suite of each version.
+      - V(sweep) is for many hosts. It makes one connection to each port, whatever comes of it, and sees the greeting, the
+        capabilities before and inside TLS, whether STARTTLS works, the version, suite and group agreed with this
+        machine's TLS library, and the certificate chain. LOGIN (where the server advertises that it refuses it) and
+        USER are tried without TLS, a SASL exchange is not, because to leave it takes another connection. There are no
+        C(offers).
     type: str
-    choices: [judge, full]
+    choices: [sweep, judge, full]
     default: judge
+  limits:
+    description:
+      - How much the hosts are asked to bear. With V(own), 8 connections at a time to an address, at most 2 of them to one
+        port, and 64 to all; no limit on new ones per second.
+      - With V(sweep), 2 at a time to an address and 256 to all, at most 5 new ones per second to an address and 50 to all,
+        evenly apart. Ports of one address do not follow one another as long as there are others to look at.
+      - V(own) is for hosts that you run, V(sweep) for those that others run.
+      - By default V(sweep) with O(depth=sweep), and V(own) otherwise.
+    type: str
+    choices: [own, sweep]
+  raise_limits:
+    description:
+      - Allows O(max_connections), O(max_rate) and O(max_address_rate) to go beyond what O(limits=sweep) stands for.
+      - Those limits are there because a mail server has few places for clients that have not logged in, which its users
+        need, and because a burst of connections looks like an attack to those who watch a network. Raise them only where
+        those who run the hosts agreed to it.
+    type: bool
+    default: false
   timeout:
     description: Seconds that one connection may take, from its beginning to its end.
     type: float
@@ -86,7 +110,9 @@ options:
     type: float
     default: 5.0
   host_timeout:
-    description: Seconds that all connections to one address may take together, from the first on.
+    description:
+      - Seconds that all connections to one address may take together. Only the time is counted in which at least one
+        of them is under way, not that in which they wait for their turn.
     type: float
     default: 60.0
   max_bytes:
@@ -95,14 +121,20 @@ options:
     default: 262144
   max_connections:
     description:
-      - Connections to one address at the same time; two of them at most to one port.
+      - Connections to one address at the same time; two of them at most to one port. By default that of O(limits).
       - Courier accepts four per address on its POP3 ports by default, those of others behind the same address included.
     type: int
-    default: 8
   max_parallel:
-    description: Connections to all addresses at the same time.
+    description:
+      - Connections to all addresses at the same time. By default that of O(limits).
+      - A quarter of the files that the process may open are the most.
     type: int
-    default: 64
+  max_rate:
+    description: New connections per second to all addresses. By default that of O(limits).
+    type: float
+  max_address_rate:
+    description: New connections per second to one address. By default that of O(limits).
+    type: float
 extends_documentation_fragment:
   - postmaster.tls.attributes
 seealso:
@@ -138,12 +170,28 @@ EXAMPLES = r"""
         tls_mode: starttls
     server_name: mail.example.org
   delegate_to: vantage.example.org
+
+- name: Sweep the hosts of a list, one name or address a line, whose owners asked for it
+  postmaster.tls.endpoint_info:
+    hosts: "{{ lookup('ansible.builtin.file', 'hosts.txt') | split }}"
+    depth: sweep
+  delegate_to: localhost
+  run_once: true
+  register: swept
+
+- name: Name the ports that talk without TLS only
+  ansible.builtin.debug:
+    msg: "{{ item.endpoint.host }}:{{ item.endpoint.port }} ({{ item.server_name | default('', true) }})"
+  loop: "{{ swept.endpoints | selectattr('open') | rejectattr('handshake') }}"
+  loop_control:
+    label: "{{ item.endpoint.host }}"
 """
 
 RETURN = r"""
 endpoints:
   description:
-    - One observation for each address and port, in the order in which they were given.
+    - One observation for each address, port and name, in the order in which they were given. What is given twice is
+      looked at once.
     - C(null) means that something was not observed, never that it is not so. Versions, suites, groups and signature
       schemes are code points of the IANA registries.
   returned: always
@@ -218,12 +266,13 @@ endpoints:
       description:
         - Version and suite agreed with the TLS library of the machine that looked.
         - C(alpn) is the protocol that the server chose when it was offered the name of its own, empty where it did not
-          take notice of the offer.
+          take notice of the offer, C(null) where none was made (O(depth=sweep)).
+        - C(group) is that of the ephemeral keys, C(null) without them and for a finite field before TLS 1.3.
       type: dict
-      sample: {version: 772, suite: 4866, alpn: imap}
+      sample: {version: 772, suite: 4866, alpn: imap, group: 29}
     offers:
       description:
-        - What raw hellos got, by name. C(tls1.3), C(tls1.2), C(tls1.1), C(tls1.0) and C(ssl3) offer all that the
+        - What raw hellos got, by name; none with O(depth=sweep). C(tls1.3), C(tls1.2), C(tls1.1), C(tls1.0) and C(ssl3) offer all that the
           version has; C(cbc), C(static_rsa), C(dhe) and C(broken) offer one family of suites alone on TLS 1.2.
         - C(deprecated) offers TLS 1.1, TLS 1.0 and SSL 3.0 together, C(forbidden) all four families. Where one of them is
           refused outright, its parts are not asked for one by one. They are refused with it, and the C(detail) of their
@@ -309,21 +358,41 @@ endpoints:
         fallback_scsv: true
         unknown_name: true
         renegotiation: false
+    server_name:
+      description: The name that was sent in TLS, C(null) for none. It tells the names apart that share an address.
+      type: str
+      sample: mail.example.org
     connections:
       description: How many connections were made to this port.
       type: int
       sample: 7
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.limits import OWN, SWEEP, Limits
 from ..module_utils.model import Endpoint, from_plain, to_plain
 from ..module_utils.probe import default_endpoints, probe
-from ..module_utils.transport import Limits
+from ..module_utils.talk import Depth
 
-PER_PORT = 2
+PRESETS = {"own": OWN, "sweep": SWEEP}
+OF_DEPTH = {"sweep": "sweep", "judge": "own", "full": "own"}
+FIELDS = {
+    "timeout": "total",
+    "connect_timeout": "connect",
+    "host_timeout": "host",
+    "max_bytes": "received",
+    "max_connections": "per_address",
+    "max_parallel": "parallel",
+    "max_rate": "rate",
+    "max_address_rate": "address_rate",
+}
+"""Options and the fields of Limits that they set."""
+POLITE = ("max_connections", "max_rate", "max_address_rate")
+"""Those that cost other people something."""
 ENDPOINT = {
     "host": {"type": "str", "required": True},
     "port": {"type": "int", "required": True},
@@ -334,38 +403,45 @@ ARGUMENTS: dict[str, Any] = {
     "hosts": {"type": "list", "elements": "str"},
     "endpoints": {"type": "list", "elements": "dict", "options": ENDPOINT},
     "server_name": {"type": "str"},
-    "depth": {"type": "str", "default": "judge", "choices": ["judge", "full"]},
+    "depth": {"type": "str", "default": "judge", "choices": [depth.value for depth in Depth]},
+    "limits": {"type": "str", "choices": list(PRESETS)},
+    "raise_limits": {"type": "bool", "default": False},
     "timeout": {"type": "float", "default": 10.0},
     "connect_timeout": {"type": "float", "default": 5.0},
     "host_timeout": {"type": "float", "default": 60.0},
     "max_bytes": {"type": "int", "default": 262144},
-    "max_connections": {"type": "int", "default": 8},
-    "max_parallel": {"type": "int", "default": 64},
+    "max_connections": {"type": "int"},
+    "max_parallel": {"type": "int"},
+    "max_rate": {"type": "float"},
+    "max_address_rate": {"type": "float"},
 }
 
 
 def limits(params: dict[str, Any]) -> Limits:
-    """The limits that the parameters ask for. Raises ValueError for one that is not above zero."""
-    asked = Limits(
-        connect=params["connect_timeout"],
-        total=params["timeout"],
-        host=params["host_timeout"],
-        received=params["max_bytes"],
-        per_address=params["max_connections"],
-        per_port=min(PER_PORT, params["max_connections"]),
-        parallel=params["max_parallel"],
-    )
-    for name in (
-        "timeout",
-        "connect_timeout",
-        "host_timeout",
-        "max_bytes",
-        "max_connections",
-        "max_parallel",
-    ):
-        if not params[name] > 0:
-            raise ValueError(f"{name} is {params[name]}; it must be greater than 0")
-    return asked
+    """The limits that the parameters ask for.
+
+    Raises ValueError for one that is not above zero, and for one above those of a sweep that was
+    not explicitly raised.
+    """
+    asked = {name: params[name] for name in FIELDS if params[name] is not None}
+    for name, value in asked.items():
+        if not value > 0:
+            raise ValueError(f"{name} is {value}; it must be greater than 0")
+    preset = params["limits"] or OF_DEPTH[params["depth"]]
+    if preset == "sweep" and not params["raise_limits"]:
+        _check_polite(asked)
+    made = replace(PRESETS[preset], **{FIELDS[name]: value for name, value in asked.items()})
+    return replace(made, per_port=min(made.per_port, made.per_address))
+
+
+def _check_polite(asked: dict[str, Any]) -> None:
+    for name in POLITE:
+        usual = getattr(SWEEP, FIELDS[name])
+        if name in asked and not asked[name] <= usual:
+            raise ValueError(
+                f"{name} is {asked[name]}, above the {usual:g} of a sweep; set raise_limits if "
+                "those who run the hosts agreed to more, or limits to own if the hosts are yours"
+            )
 
 
 def endpoints(params: dict[str, Any]) -> tuple[Endpoint, ...]:
@@ -390,8 +466,8 @@ def main() -> None:
     )
     params = module.params
     try:
-        full = params["depth"] == "full"
-        seen = probe(endpoints(params), limits(params), params["server_name"], full)
+        depth = Depth(params["depth"])
+        seen = probe(endpoints(params), limits(params), params["server_name"], depth)
     except ValueError as error:
         module.fail_json(msg=f"endpoint_info: {error}.")
     module.exit_json(changed=False, endpoints=to_plain(seen))

@@ -35,6 +35,7 @@ from containers import answers, await_port  # noqa: E402
 from hosts import GROUPS, HOSTS, ipv4  # noqa: E402
 
 from ansible_collections.postmaster.tls.plugins.module_utils.probe import probe  # noqa: E402
+from ansible_collections.postmaster.tls.plugins.module_utils.talk import Depth  # noqa: E402
 from ansible_collections.postmaster.tls.tests.differential import (  # noqa: E402
     compare,
     ours,
@@ -159,7 +160,7 @@ def targets(names: Sequence[str]) -> list[Target]:
 
 def looked_at(wanted: Sequence[Target]) -> dict[Target, View]:
     """What our probe says of those that are open."""
-    seen = probe([target.endpoint for target in wanted], full=True)
+    seen = probe([target.endpoint for target in wanted], depth=Depth.FULL)
     return {t: ours.view(each) for t, each in zip(wanted, seen) if each.open}
 
 

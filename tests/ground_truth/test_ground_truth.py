@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.postmaster.tls.plugins.module_utils.limits import Limits
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Endpoint,
     EndpointObservation,
@@ -22,7 +23,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     TlsMode,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.probe import probe
-from ansible_collections.postmaster.tls.plugins.module_utils.transport import Limits
+from ansible_collections.postmaster.tls.plugins.module_utils.talk import Depth
 from ansible_collections.postmaster.tls.tests.ground_truth import inventory_labels
 from ansible_collections.postmaster.tls.tests.ground_truth.certificates import make_all
 from ansible_collections.postmaster.tls.tests.ground_truth.labels import (
@@ -93,11 +94,11 @@ def test_the_inventory_agrees_with_each_label(program: str, folder: Path) -> Non
         pytest.skip(f"{program} is not installed: {INSTALL[program]}")
     labels = FULL[program]
     with started(program, labels, folder) as ports:
-        seen = _seen(ports, full=True)
+        seen = _seen(ports, Depth.FULL)
     assert [text for each in zip(labels, seen) for text in inventory_differences(*each)] == []
 
 
-def _seen(ports: Sequence[int], full: bool = False) -> list[EndpointObservation]:
+def _seen(ports: Sequence[int], depth: Depth = Depth.JUDGE) -> list[EndpointObservation]:
     """Each fourth port is asked directly, the others behind STARTTLS of each protocol."""
     kinds = (None, Service.IMAP, Service.POP3, Service.SIEVE)
     asked = [(port, kinds[at % 4]) for at, port in enumerate(ports)]
@@ -109,7 +110,7 @@ def _seen(ports: Sequence[int], full: bool = False) -> list[EndpointObservation]
             else _behind(next(waiting), kind)
             for port, kind in asked
         ]
-        return list(probe(endpoints, LIMITS, full=full))
+        return list(probe(endpoints, LIMITS, depth=depth))
 
 
 def _behind(front: Server, kind: Service) -> Endpoint:

@@ -17,12 +17,14 @@ from typing import Optional
 
 import pytest
 
+from ansible_collections.postmaster.tls.plugins.module_utils.limits import Limits
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Endpoint,
     EndpointObservation,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.probe import probe
-from ansible_collections.postmaster.tls.plugins.module_utils.transport import LINGER, Limits
+from ansible_collections.postmaster.tls.plugins.module_utils.talk import Depth
+from ansible_collections.postmaster.tls.plugins.module_utils.transport import LINGER
 from ansible_collections.postmaster.tls.tests.hostile.corpus import FAMILIES, Case
 from ansible_collections.postmaster.tls.tests.hostile.passed_on import reported, unclean
 from ansible_collections.postmaster.tls.tests.hostile.server import Server, servers
@@ -61,7 +63,7 @@ def test_depth_full_holds_out_too(family: str) -> None:
             Endpoint(server.address, server.port, case.service, case.mode)
             for server, case in zip(there, cases)
         ]
-        seen = probe(endpoints, replace(USUAL, total=1.5, host=20.0), full=True)
+        seen = probe(endpoints, replace(USUAL, total=1.5, host=20.0), depth=Depth.FULL)
         _all_gone(there)
         assert [server.total for server in there] == [each.connections for each in seen]
     assert not [repr(error) for server in there for error in server.errors]

@@ -35,8 +35,11 @@ INSIDE_MODULE_UTILS = {
     "host": FLOOR,
     "library": FLOOR | {"host"},
     "openssl_client": FLOOR | {"library", "local_tls"},
+    "limits": set(),
+    "names": set(),
+    "readiness": set(),
     "tasks": set(),
-    "transport": FLOOR | {"local_tls", "tasks"},
+    "transport": FLOOR | {"limits", "local_tls", "names", "readiness", "tasks"},
     "talk": FLOOR | {"transport", "wire"},
     "hellos": FLOOR | {"talk", "tasks", "transport", "wire"},
     "injection": FLOOR | {"talk", "transport", "wire"},
@@ -52,7 +55,8 @@ INSIDE_MODULE_UTILS = {
         "transport",
         "wire",
     },
-    "probe": FLOOR | {"hellos", "injection", "inventory", "talk", "tasks", "transport", "wire"},
+    "probe": FLOOR
+    | {"hellos", "injection", "inventory", "limits", "names", "talk", "tasks", "transport", "wire"},
 }
 """A part of module_utils and the other parts it may import.
 
@@ -74,7 +78,12 @@ FOREIGN = {
 }
 """Packages that a folder never imports; module_utils must need nothing but Python, see below."""
 
-PURE = {("module_utils", "wire"), ("module_utils", "config"), ("plugin_utils", "judge")}
+PURE = {
+    ("module_utils", "wire"),
+    ("module_utils", "config"),
+    ("module_utils", "limits"),
+    ("plugin_utils", "judge"),
+}
 IMPURE = {
     "asyncio",
     "os",
@@ -93,8 +102,8 @@ IMPURE = {
 """Bytes in, events out: clock, host and network come to the pure parts as arguments."""
 
 SOCKETS = {"asyncio", "select", "selectors", "socket", "socketserver"}
-WITH_SOCKETS = {("module_utils", part) for part in ("tasks", "transport")}
-"""The one with the event loop, and the one that connects."""
+WITH_SOCKETS = {("module_utils", part) for part in ("names", "tasks", "transport")}
+"""The one that asks the system's resolver, the one with the event loop, the one that connects."""
 
 
 class Imported(NamedTuple):

@@ -72,10 +72,14 @@ Event = Union[Greeting, Answer, Challenge]
 
 @dataclass(frozen=True)
 class Attempt:
-    """An inert login attempt: its name and the bytes to send; no real user, no password."""
+    """An inert login attempt: its name and the bytes to send; no real user, no password.
+
+    ``exchange``: a SASL exchange, which a server that enters it can only be left in by hanging up.
+    """
 
     command: str
     data: bytes
+    exchange: bool = False
 
 
 class Dialogue(Protocol):

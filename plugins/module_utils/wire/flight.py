@@ -161,6 +161,19 @@ class ServerFlight:
         return reader(body) if reader is not None else OtherMessage(kind)
 
 
+def agreed_group(data: bytes) -> Optional[int]:
+    """The group in the first flight of a handshake that succeeded, where it is told in clear."""
+    flight = ServerFlight()
+    flight.receive(data)
+    try:
+        while not isinstance(event := flight.next_event(), NeedMore):
+            if isinstance(event, (ServerHello, ServerKeyExchange)) and event.group is not None:
+                return event.group  # that of a HelloRetryRequest is final (RFC 8446 section 4.2.8)
+    except WireError:  # what is encrypted, or the end of a resumed handshake
+        pass
+    return None
+
+
 def _alert(found: Record) -> Alert:
     if len(found.fragment) < 2:
         raise WireError("half an alert", found.position)

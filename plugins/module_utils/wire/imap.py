@@ -96,7 +96,8 @@ class Dialogue:
         if seen.login_disabled:
             login = b"LOGIN %b %b" % (name.encode(), name[::-1].encode())
             found.append(Attempt("LOGIN", self._command(login)))
-        found.append(Attempt("AUTHENTICATE PLAIN", self._command(b"AUTHENTICATE PLAIN")))
+        begin = self._command(b"AUTHENTICATE PLAIN")
+        found.append(Attempt("AUTHENTICATE PLAIN", begin, exchange=True))
         return tuple(found)
 
     def refused(self, command: str, answer: Union[Answer, Challenge]) -> Optional[bool]:

@@ -87,7 +87,7 @@ class Dialogue:
         """USER, then AUTH without a message. CAPA is no evidence: Courier always lists USER."""
         return (
             Attempt("USER", b"USER %b\r\n" % name.encode()),
-            Attempt("AUTH PLAIN", b"AUTH PLAIN\r\n"),
+            Attempt("AUTH PLAIN", b"AUTH PLAIN\r\n", exchange=True),
         )
 
     def refused(self, command: str, answer: Union[Answer, Challenge]) -> Optional[bool]:

@@ -81,7 +81,7 @@ class Dialogue:
 
     def attempts(self, seen: Capabilities, name: str) -> tuple[Attempt, ...]:
         """AUTHENTICATE without a message; the protocol has no other login."""
-        return (Attempt("AUTHENTICATE PLAIN", b'AUTHENTICATE "PLAIN"\r\n'),)
+        return (Attempt("AUTHENTICATE PLAIN", b'AUTHENTICATE "PLAIN"\r\n', exchange=True),)
 
     def refused(self, command: str, answer: Union[Answer, Challenge]) -> Optional[bool]:
         """Whether the attempt was refused."""

@@ -237,7 +237,8 @@ def _handshake(handshake: Optional[Handshake]) -> Optional[dict[str, Optional[st
     if handshake is None:
         return None
     version, suite = version_name(handshake.version), suite_name(handshake.suite)
-    return {"version": version, "suite": suite, "alpn": handshake.alpn}
+    group = _name(handshake.group, group_name)
+    return {"version": version, "suite": suite, "alpn": handshake.alpn, "group": group}
 
 
 def _offer(offer: Offer) -> dict[str, Any]:

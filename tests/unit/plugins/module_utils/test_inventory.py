@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils import inventory
+from ansible_collections.postmaster.tls.plugins.module_utils.limits import Limits
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Endpoint,
     EndpointObservation,
@@ -21,7 +22,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     to_plain,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.probe import probe
-from ansible_collections.postmaster.tls.plugins.module_utils.transport import Limits
+from ansible_collections.postmaster.tls.plugins.module_utils.talk import Depth
 from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.evil_server import (
     Behaviour,
     context,
@@ -46,7 +47,7 @@ def serving(mode: TlsMode, made: ssl.SSLContext) -> Behaviour:
 def full(behaviour: Behaviour, mode: TlsMode = IMPLICIT, **limits: Any) -> EndpointObservation:
     with evil(behaviour) as server:
         endpoint = Endpoint("127.0.0.1", server.port, Service.IMAP, mode)
-        (seen,) = probe([endpoint], Limits(**limits), full=True)
+        (seen,) = probe([endpoint], Limits(**limits), depth=Depth.FULL)
         assert server.total == seen.connections
         assert server.most <= 2 or limits
     assert from_plain(EndpointObservation, to_plain(seen)) == seen

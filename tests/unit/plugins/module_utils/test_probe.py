@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import socket
 import threading
 import time
@@ -14,6 +13,7 @@ from typing import Any, Optional
 import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils import probe as module
+from ansible_collections.postmaster.tls.plugins.module_utils.limits import Limits
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Endpoint,
     EndpointObservation,
@@ -32,7 +32,6 @@ from ansible_collections.postmaster.tls.plugins.module_utils.probe import (
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.talk import Target
 from ansible_collections.postmaster.tls.plugins.module_utils.tasks import run
-from ansible_collections.postmaster.tls.plugins.module_utils.transport import Limits
 from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.evil_server import (
     IMAP_BEFORE,
     IMAP_INSIDE,
@@ -555,9 +554,9 @@ def test_the_name_sent_in_tls(
 def test_a_name_without_address_is_an_observation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "resolve", lambda hosts: dict.fromkeys(hosts, ()))
     endpoint = Endpoint("mail.invalid", 993, Service.IMAP, IMPLICIT)
-    expected = EndpointObservation(endpoint)
     failure = Failure("connect", "unreachable", "the name has no address")
-    assert probe([endpoint]) == (dataclasses.replace(expected, failures=(failure,)),)
+    expected = EndpointObservation(endpoint, server_name="mail.invalid", failures=(failure,))
+    assert probe([endpoint]) == (expected,)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "ä.example", ".example", "a" * 254, "x\n"])

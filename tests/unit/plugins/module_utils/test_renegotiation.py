@@ -13,6 +13,7 @@ from typing import Callable, Optional
 import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils import openssl_client
+from ansible_collections.postmaster.tls.plugins.module_utils.limits import Limits
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Endpoint,
     Service,
@@ -25,7 +26,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.renegotiation impor
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.talk import Target
 from ansible_collections.postmaster.tls.plugins.module_utils.tasks import run
-from ansible_collections.postmaster.tls.plugins.module_utils.transport import Limits, SocketNetwork
+from ansible_collections.postmaster.tls.plugins.module_utils.transport import SocketNetwork
 from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.evil_server import (
     Behaviour,
     context,

@@ -13,8 +13,12 @@ from ansible_collections.postmaster.tls.plugins.module_utils.tasks import (
     Places,
     Told,
     both,
+    in_turn,
     run,
     side_by_side,
+)
+from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.virtual_time import (
+    run_virtually,
 )
 
 
@@ -99,3 +103,20 @@ def test_a_place_that_comes_with_the_cancellation_is_passed_on() -> None:
         return await asyncio.wait_for(wait(), 1)
 
     assert run(go()) == "was there"
+
+
+def test_work_in_turn_is_bounded_and_keeps_its_order() -> None:
+    at_work: list[int] = []
+    most = 0
+
+    async def work(number: int) -> int:
+        nonlocal most
+        at_work.append(number)
+        most = max(most, len(at_work))
+        await asyncio.sleep((number * 7) % 5)
+        at_work.remove(number)
+        return -number
+
+    assert run_virtually(in_turn(work, range(1000), 30)) == tuple(-n for n in range(1000))
+    assert most == 30
+    assert run_virtually(in_turn(work, [], 30)) == ()

@@ -5,26 +5,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import itertools
+import resource
 import socket
 import threading
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Callable, Optional
 
 import pytest
 
+from ansible_collections.postmaster.tls.plugins.module_utils import transport
+from ansible_collections.postmaster.tls.plugins.module_utils.limits import OWN, SWEEP, Limits
 from ansible_collections.postmaster.tls.plugins.module_utils.local_tls import Session
 from ansible_collections.postmaster.tls.plugins.module_utils.model import Failure
 from ansible_collections.postmaster.tls.plugins.module_utils.tasks import run, side_by_side
 from ansible_collections.postmaster.tls.plugins.module_utils.transport import (
+    LINGER,
     Broken,
-    Limits,
     SocketNetwork,
+    SocketStream,
     Stream,
-    is_address,
-    is_own,
-    resolve,
 )
 from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.evil_server import (
     Behaviour,
@@ -35,6 +38,9 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.evil_ser
     says,
     silent,
     then,
+)
+from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.virtual_time import (
+    run_virtually,
 )
 
 QUICK = Limits(connect=0.5, total=0.4, host=3.0, received=20_000)
@@ -258,46 +264,141 @@ def test_all_connections_to_a_host_end_at_its_deadline() -> None:
     assert failures[-1].detail == "the time for this host is used up"
 
 
+# ---------------------------------------------------------------------------------------------
+# Pace and time, by a virtual clock
+
+Span = tuple[str, float, float]
+
+
+def spans(
+    monkeypatch: pytest.MonkeyPatch,
+    limits: Limits,
+    addresses: Sequence[str],
+    seconds: float,
+    lingers: Optional[list[Span]] = None,
+) -> tuple[list[Span], list[tuple[float, Failure]]]:
+    """When connections that last so many seconds began and ended, and when others were refused.
+
+    Where there is a list for it, the peer does not end its side; the list gets those times.
+    """
+    found: list[Span] = []
+    failures: list[tuple[float, Failure]] = []
+
+    class Lasting(SocketStream):
+        async def open(self, address: str, port: int) -> None:
+            self.begun = (address, asyncio.get_running_loop().time())
+
+        def finish(self) -> bool:
+            found.append((*self.begun, asyncio.get_running_loop().time()))
+            return lingers is not None
+
+        async def linger(self) -> None:
+            assert lingers is not None
+            begin = asyncio.get_running_loop().time()
+            await asyncio.sleep(LINGER)
+            lingers.append((self.begun[0], begin, asyncio.get_running_loop().time()))
+
+    async def one(network: SocketNetwork, number: int) -> None:
+        try:
+            async with network.connect(addresses[number], number):
+                await asyncio.sleep(seconds)
+        except Broken as broken:
+            failures.append((asyncio.get_running_loop().time(), broken.failure))
+
+    async def go() -> None:
+        network = SocketNetwork(limits)
+        await side_by_side([one(network, number) for number in range(len(addresses))])
+        await asyncio.sleep(2 * LINGER)
+
+    monkeypatch.setattr(transport, "SocketStream", Lasting)
+    run_virtually(go())
+    return found, failures
+
+
+def begun(found: Sequence[Span]) -> list[float]:
+    return sorted(round(begin, 6) for _address, begin, _end in found)
+
+
+def at_once(found: Sequence[Span]) -> int:
+    """The most that were open together."""
+    events = sorted((t, d) for _a, begin, end in found for t, d in ((begin, 1), (end, -1)))
+    return max(itertools.accumulate(change for _instant, change in events))
+
+
+ONE = ["192.0.2.1"]
+MANY = [f"192.0.2.{number}" for number in range(100)]
+
+
 @pytest.mark.parametrize(
-    ("host", "expected"),
-    [("192.0.2.1", True), ("2001:db8::1", True), ("fe80::1%eth0", True), ("mail", False)],
+    ("addresses", "seconds", "expected"),
+    [
+        (ONE * 5, 0.01, [0, 0.2, 0.4, 0.6, 0.8]),  # 5 per second to an address
+        (ONE * 5, 1.0, [0, 0.2, 1.0, 1.2, 2.0]),  # and 2 at a time
+        (MANY[:5], 1.0, [0, 0.02, 0.04, 0.06, 0.08]),  # 50 per second to all
+        (["2001:db8::1", "2001:DB8:0::1"], 0.01, [0, 0.2]),
+    ],
 )
-def test_addresses(host: str, expected: bool) -> None:
-    assert is_address(host) is expected
+def test_instants_of_a_sweep(
+    monkeypatch: pytest.MonkeyPatch, addresses: list[str], seconds: float, expected: list[float]
+) -> None:
+    found, failures = spans(monkeypatch, SWEEP, addresses, seconds)
+    assert begun(found) == expected
+    assert failures == []
 
 
-def test_names_are_resolved_once_to_all_their_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-
-    def answer(name: str, *_: object, **__: object) -> list[tuple[object, ...]]:
-        asked.append(name)
-        if name == "unknown":
-            raise socket.gaierror("no")
-        return [(0, 0, 0, "", (a, 0)) for a in ("192.0.2.1", "2001:db8::1", "192.0.2.1")]
-
-    monkeypatch.setattr(socket, "getaddrinfo", answer)
-    assert resolve(["mail", "192.0.2.9", "mail", "unknown"]) == {
-        "mail": ("192.0.2.1", "2001:db8::1"),
-        "192.0.2.9": ("192.0.2.9",),
-        "unknown": (),
-    }
-    assert sorted(asked) == ["mail", "unknown"]
+@pytest.mark.parametrize("seconds", [0.001, 0.3, 4.0])
+def test_a_sweep_keeps_all_limits_together(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Also where one address has many ports and the others wait behind them."""
+    addresses = [*ONE * 20, *MANY * 3, "192.0.2.2"]
+    found, failures = spans(monkeypatch, SWEEP, addresses, seconds)
+    assert (len(found), failures) == (len(addresses), [])
+    assert SWEEP.rate is not None
+    assert SWEEP.address_rate is not None
+    for address, rate in [("", SWEEP.rate), *((address, SWEEP.address_rate) for address in MANY)]:
+        mine = [span for span in found if address in ("", span[0])]
+        instants = begun(mine)
+        gaps = [late - early for early, late in zip(instants, instants[1:])]
+        assert min(gaps) >= 1 / rate - 1e-5
+        assert at_once(mine) <= (SWEEP.parallel if address == "" else SWEEP.per_address)
 
 
-def test_a_slow_resolver_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    def slow(*_: object, **__: object) -> list[object]:
-        time.sleep(0.6)
-        return []
-
-    monkeypatch.setattr(socket, "getaddrinfo", slow)
-    begun = time.monotonic()
-    assert resolve(["mail"], seconds=0.1) == {"mail": ()}
-    assert time.monotonic() - begun < 0.5
+def test_in_a_sweep_a_peer_that_lingers_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    lingers: list[Span] = []
+    found, _failures = spans(monkeypatch, SWEEP, ONE * 4, 1.0, lingers)
+    assert begun(found) == [0.0, 0.2, 1.0 + LINGER, 1.2 + LINGER]
+    assert len(lingers) == 4
 
 
-@pytest.mark.parametrize(
-    ("address", "own"),
-    [("127.0.0.1", True), ("192.0.2.1", False), ("2001:db8::1", False), ("mail\0", False)],
-)
-def test_whether_an_address_is_ours(address: str, own: bool) -> None:
-    assert is_own(address) is own
+def test_own_hosts_have_no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, _failures = spans(monkeypatch, OWN, ONE * 20, 1.0)
+    assert begun(found) == [0.0] * 8 + [1.0] * 8 + [2.0] * 4
+    assert at_once(found) == 8
+
+
+def test_who_waits_for_a_turn_spends_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 seconds of waiting between two connections of a second each, and 3 seconds to spend."""
+    limits = Limits(host=3.0, per_address=1, address_rate=0.01)
+    found, failures = spans(monkeypatch, limits, ONE * 5, 1.0)
+    assert begun(found) == [0.0, 100.0, 200.0]
+    said = [failure.detail for _instant, failure in failures]
+    assert said == ["the time for this host is used up"] * 2
+
+
+def test_who_has_no_time_left_does_not_wait_for_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = Limits(host=1.0, per_address=1, address_rate=0.01, rate=0.5)
+    found, failures = spans(monkeypatch, limits, [*ONE * 1000, "192.0.2.9"], 1.0)
+    assert begun(found) == [0.0, 2.0]
+    assert [instant for instant, _failure in failures] == [1.0] * 999
+
+
+@pytest.mark.parametrize(("soft", "most"), [(80, 20), (1024, 64), (resource.RLIM_INFINITY, 64)])
+def test_the_files_of_the_process_suffice(
+    monkeypatch: pytest.MonkeyPatch, soft: int, most: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))
+    lingers: list[Span] = []
+    limits, addresses = Limits(parallel=64, per_address=8, per_port=8), MANY * 8
+    found, _failures = spans(monkeypatch, limits, addresses, 0.01, lingers)
+    assert len(found) == len(lingers) == len(addresses)
+    assert at_once(found) == most
+    assert at_once(lingers) <= (soft // 4 if soft > 0 else len(addresses))

@@ -11,6 +11,7 @@ import yaml
 from ansible.module_utils import basic
 from ansible.module_utils.common.text.converters import to_bytes
 
+from ansible_collections.postmaster.tls.plugins.module_utils.limits import OWN, SWEEP, Limits
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Endpoint,
     EndpointObservation,
@@ -20,16 +21,11 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     TlsMode,
     from_plain,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.transport import Limits
 from ansible_collections.postmaster.tls.plugins.modules import endpoint_info
 
 ENDPOINT = {"host": "192.0.2.1", "port": 143, "service": "imap", "tls_mode": "starttls"}
 PARAMS: dict[str, Any] = {
-    "hosts": None,
-    "endpoints": None,
-    **{
-        name: spec["default"] for name, spec in endpoint_info.ARGUMENTS.items() if "default" in spec
-    },
+    name: spec.get("default") for name, spec in endpoint_info.ARGUMENTS.items()
 }
 
 
@@ -75,6 +71,52 @@ def test_a_limit_must_be_above_zero(name: str) -> None:
         endpoint_info.limits({**PARAMS, name: 0})
 
 
+SWEPT = {**PARAMS, "depth": "sweep"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "preset"),
+    [
+        ({"depth": "judge"}, OWN),
+        ({"depth": "full"}, OWN),
+        ({"depth": "sweep"}, SWEEP),
+        ({"depth": "sweep", "limits": "own"}, OWN),
+        ({"depth": "judge", "limits": "sweep"}, SWEEP),
+        ({"depth": "full", "limits": "sweep", "raise_limits": True}, SWEEP),
+    ],
+)
+def test_a_sweep_is_polite_unless_the_hosts_are_own(asked: dict[str, Any], preset: Limits) -> None:
+    assert endpoint_info.limits({**PARAMS, **asked}) == preset
+
+
+@pytest.mark.parametrize(
+    ("name", "polite", "more"),
+    [
+        ("max_connections", 2, 3),
+        ("max_rate", 50.0, 50.1),
+        ("max_rate", 0.1, float("inf")),
+        ("max_address_rate", 5.0, 6.0),
+    ],
+)
+def test_the_limits_of_a_sweep_are_raised_only_explicitly(
+    name: str, polite: float, more: float
+) -> None:
+    field = endpoint_info.FIELDS[name]
+    assert getattr(endpoint_info.limits({**SWEPT, name: polite}), field) == polite
+    with pytest.raises(ValueError, match=f"^{name} is {more}, above the .* set raise_limits if"):
+        endpoint_info.limits({**SWEPT, name: more})
+    raised = endpoint_info.limits({**SWEPT, name: more, "raise_limits": True})
+    assert getattr(raised, field) == more
+    owned = endpoint_info.limits({**PARAMS, name: more})
+    assert getattr(owned, field) == more
+
+
+def test_to_raise_limits_raises_none_by_itself() -> None:
+    assert endpoint_info.limits({**SWEPT, "raise_limits": True}) == SWEEP
+    lone = endpoint_info.limits({**SWEPT, "max_connections": 1})
+    assert (lone.per_address, lone.per_port) == (1, 1)
+
+
 def run_module(monkeypatch: pytest.MonkeyPatch, capsys: Any, **given: Any) -> dict[str, Any]:
     arguments = to_bytes(json.dumps({"ANSIBLE_MODULE_ARGS": given}))
     monkeypatch.setattr(basic, "_ANSIBLE_ARGS", arguments)
@@ -100,6 +142,10 @@ def test_the_module_returns_plain_observations(
     [
         ({"hosts": ["192.0.2.1"], "server_name": "a b"}, "endpoint_info: server_name 'a b' is no"),
         ({"hosts": ["192.0.2.1"], "timeout": 0}, "endpoint_info: timeout is 0.0; it must be"),
+        (
+            {"hosts": ["192.0.2.1"], "depth": "sweep", "max_rate": 200},
+            "endpoint_info: max_rate is 200.0, above the 50 of a sweep; set raise_limits if",
+        ),
         ({}, "one of the following is required: hosts, endpoints"),
     ],
 )

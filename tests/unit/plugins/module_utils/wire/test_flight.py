@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Optional
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.wire.flight import 
     ServerHello,
     ServerHelloDone,
     ServerKeyExchange,
+    agreed_group,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.reader import NeedMore, WireError
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.records import HANDSHAKE, record
@@ -87,6 +89,22 @@ def test_recorded_answers_of_one_event(name: str, event: Event) -> None:
     flight = ServerFlight()
     flight.receive(recorded(name))
     assert flight.next_event() == event
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("tls1.2-ecdhe-rsa", 0x001D),
+        ("tls1.0-cbc", 0x001D),
+        ("tls1.2-dhe-1024", None),
+        ("tls1.2-static-rsa", None),
+        ("tls1.3-retry", 0x001D),
+        ("alert-handshake-failure", None),
+    ],
+)
+@pytest.mark.parametrize("after", [b"", b"\x14\x03\x03\0\1\1", b"no record at all"])
+def test_the_group_agreed_on(name: str, group: Optional[int], after: bytes) -> None:
+    assert agreed_group(recorded(name) + after) == group
 
 
 def message(kind: int, body: bytes) -> bytes:
