@@ -149,9 +149,10 @@ def resolve(record: Record, start: bool = True) -> str:
 def abandoned(record: Record) -> bool:
     """Whether nobody is to be waited for. The caller holds the lock, so no module is at work.
 
-    What is swapped waits for a controller, or for the switch.
+    What was handed over waits for a controller, or for the switch.
     """
-    return record.state is not State.SWAPPED or record.seconds_left < -GRACE
+    handed_over = record.state is State.SWAPPED and record.handed_over
+    return not handed_over or record.seconds_left < -GRACE
 
 
 @contextlib.contextmanager

@@ -106,7 +106,7 @@ def boot_unit_text() -> str:
         "[Unit]\nDescription=Take back an unconfirmed change of the mail server\n"
         f"ConditionPathExists={state}/transaction.json\nRequiresMountsFor={state}\n"
         f"After=local-fs.target\nBefore={_SERVERS}\n"
-        f"[Service]\nType=oneshot\nExecStart={' '.join(command('boot'))}\n"
+        f"[Service]\nType=oneshot\nTimeoutStartSec=90\nExecStart={' '.join(command('boot'))}\n"
         "[Install]\nWantedBy=multi-user.target\n"
     )
 

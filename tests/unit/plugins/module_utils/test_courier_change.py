@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils import courier_change, host
+from ansible_collections.postmaster.tls.plugins.module_utils import courier_change
 from ansible_collections.postmaster.tls.plugins.module_utils.config.courier_edit import (
     MARK,
     Stale,
@@ -151,42 +150,18 @@ def test_the_library_is_asked_for_what_it_will_read(
 # Activation
 
 
-@pytest.mark.parametrize(
-    ("active", "restarted"),
-    [
-        ({}, None),
-        ({"courier-imap": True}, ["courier-imap"]),
-        (
-            {"courier-imap": True, "courier-pop": None, "courier-pop-ssl": True},
-            ["courier-imap", "courier-pop-ssl"],
-        ),
-    ],
-)
-def test_only_running_units_are_restarted(
-    active: dict[str, Optional[bool]],
-    restarted: Optional[list[str]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    commands: list[list[str]] = []
-    answer = host.Result(0, "", "")
-
-    def run(argv: Sequence[str], timeout: float = 30.0) -> host.Result:
-        commands.append(list(argv))
-        return answer
-
+def test_the_units_that_ran_are_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
+    active = {"courier-imap.service": True, "courier-pop-ssl.service": True}
+    asked: list[Any] = []
     monkeypatch.setattr(
         courier_change.host,
-        "unit",
-        lambda name: Unit(name, True, active.get(name.replace(".service", ""), False)),
+        "units",
+        lambda names: tuple(Unit(name, True, active.get(name)) for name in names),
     )
-    monkeypatch.setattr(courier_change.host, "run", run)
-    assert courier_change.activate() is None
-    assert commands == ([["systemctl", "restart", *restarted]] if restarted else [])
-    answer = host.Result(1, "", "Job failed")
-    if restarted:
-        said = courier_change.activate()
-        assert said is not None
-        assert said.endswith("failed: Job failed")
+    monkeypatch.setattr(courier_change.services, "bring", lambda *args: asked.append(args))
+    assert courier_change.running() == tuple(active)
+    assert courier_change.activate(tuple(active)) is None
+    assert asked == [(tuple(active), "restart")]
 
 
 def test_a_certificate_file_that_cannot_be_served_is_refused(folder: Path) -> None:

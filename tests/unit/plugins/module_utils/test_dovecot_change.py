@@ -209,27 +209,26 @@ def test_keys_are_for_root_alone() -> None:
 # Activation
 
 
-@pytest.mark.parametrize(
-    ("active", "command"),
-    [
-        (True, ["systemctl", "reload", "dovecot.service"]),
-        (None, ["doveadm", "reload"]),
-        (False, None),
-    ],
-)
-def test_a_running_dovecot_is_reloaded_and_a_stopped_one_stays_so(
-    active: Optional[bool],
-    command: Optional[list[str]],
-    node: Node,
-    monkeypatch: pytest.MonkeyPatch,
+def test_without_systemd_dovecot_is_asked_itself(
+    node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unit = Unit("dovecot.service", True, active)
+    unit = Unit("dovecot.service", True, None)
     monkeypatch.setattr(dovecot_change.host, "unit", lambda _name: unit)
-    assert dovecot_change.activate() is None
-    assert node.commands == ([command] if command else [])
-    if command:
-        node.answers[command[0]] = host.Result(1, "", "Job failed\n\x1b")
-        assert dovecot_change.activate() == f"{' '.join(command)} failed: Job failed\\x0a\\x1b"
+    assert dovecot_change.running() == ()
+    assert dovecot_change.activate(()) is None
+    assert node.commands == [["doveadm", "reload"]]
+    node.answers["doveadm"] = host.Result(1, "", "failed\n\x1b")
+    assert dovecot_change.activate(()) == "doveadm reload failed: failed\\x0a\\x1b"
+
+
+def test_a_running_unit_is_reloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    unit = Unit("dovecot.service", True, True)
+    asked: list[Any] = []
+    monkeypatch.setattr(dovecot_change.host, "unit", lambda _name: unit)
+    monkeypatch.setattr(dovecot_change.services, "bring", lambda *args: asked.append(args))
+    assert dovecot_change.running() == ("dovecot.service",)
+    assert dovecot_change.activate(("dovecot.service",)) is None
+    assert asked == [(("dovecot.service",), "reload")]
 
 
 def pair(directory: Path, name: str) -> tuple[str, str]:
