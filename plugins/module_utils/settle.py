@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Optional, Protocol
 
-from . import courier_change, dovecot_change, generations, ledger, rehearsal, switch, transaction
+from . import courier_change, dovecot_change, generations, ledger, scratch, switch, transaction
 from .ledger import Record, State
 from .local_proof import LocalProof
 from .transaction import Refused
@@ -96,7 +96,7 @@ def clear(record: Record) -> None:
         generations.prune(record.generation)
     elif record.generation:
         generations.drop(record.generation)
-    rehearsal.sweep()
+    scratch.sweep()
     ledger.close()
 
 

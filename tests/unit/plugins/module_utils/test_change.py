@@ -156,7 +156,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
         monkeypatch.setattr(module, "LocalProof", made.proof)
     monkeypatch.setattr(change.switch, "arm", made.arm)
     monkeypatch.setattr(change.switch, "disarm", lambda _name: made.steps.append("disarm"))
-    monkeypatch.setattr(settle.rehearsal, "sweep", lambda: None)
+    monkeypatch.setattr(settle.scratch, "sweep", lambda: None)
     return made
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any, Optional
 
@@ -29,13 +28,7 @@ GNUTLS = TlsLibrary("gnutls", "3.7.9", "/usr/lib/libgnutls.so.30")
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Courier's folder, with /run and the TLS library replaced."""
-    real = tempfile.TemporaryDirectory
-
-    def below(prefix: str = "", dir: str = "") -> Any:
-        assert dir == "/run"
-        return real(prefix=prefix, dir=str(tmp_path))
-
-    monkeypatch.setattr(courier_change.tempfile, "TemporaryDirectory", below)
+    monkeypatch.setattr(courier_change.scratch, "RUN", str(tmp_path))
     monkeypatch.setattr(courier_change.tls_library, "linked", lambda _path: None)
     (tmp_path / "imapd").write_bytes(b"IMAPDSTART=YES\nIMAP_TLS_REQUIRED=0\n# caf\xe9\n")
     (tmp_path / "imapd-ssl").write_bytes(b"IMAP_TLS_REQUIRED=0\nTLS_CACHESIZE=1\n")

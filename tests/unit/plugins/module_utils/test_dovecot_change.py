@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
@@ -43,13 +42,7 @@ class Node:
         self.asked: list[dict[str, str]] = []
         self.rejected: dict[str, str] = {}
         self.library: Optional[TlsLibrary] = LIBRARY
-        real = tempfile.TemporaryDirectory
-
-        def below(prefix: str = "", dir: str = "") -> Any:
-            assert dir == "/run"
-            return real(prefix=prefix, dir=str(root))
-
-        monkeypatch.setattr(dovecot_change.tempfile, "TemporaryDirectory", below)
+        monkeypatch.setattr(dovecot_change.scratch, "RUN", str(root))
         monkeypatch.setattr(dovecot_change.host, "run", self.run)
         monkeypatch.setattr(dovecot_change.dovecot, "linked_library", lambda: self.library)
         monkeypatch.setattr(dovecot_change.tls_library, "expand", self.expand)

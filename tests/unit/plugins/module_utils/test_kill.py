@@ -53,7 +53,7 @@ class Etc:
         monkeypatch.setattr(change.switch, "arm", lambda _name, _seconds: "test")
         monkeypatch.setattr(change.switch, "disarm", lambda _name: None)
         monkeypatch.setattr(courier_change, "running", lambda: ())
-        monkeypatch.setattr(settle.rehearsal, "sweep", lambda: None)
+        monkeypatch.setattr(settle.scratch, "sweep", lambda: None)
         monkeypatch.setattr(program, "_at", lambda *_: None)
         (root / "etc").mkdir()
         for name in ("a", "b", "c", "d"):

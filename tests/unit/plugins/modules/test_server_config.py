@@ -61,7 +61,7 @@ class Node:
         monkeypatch.setattr(server_config.rehearsal, "rehearse", self._rehearse)
         monkeypatch.setattr(server_config.change.switch, "arm", lambda *_: "systemd")
         monkeypatch.setattr(server_config.change.switch, "disarm", lambda _name: None)
-        monkeypatch.setattr(settle.rehearsal, "sweep", lambda: None)
+        monkeypatch.setattr(settle.scratch, "sweep", lambda: None)
 
     def _step(self, name: str) -> Optional[str]:
         self.steps.append(name)
