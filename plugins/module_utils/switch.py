@@ -83,7 +83,7 @@ def _timer(name: str, seconds: float) -> Optional[str]:
 
 
 def _wait_in_a_process(name: str, seconds: float) -> None:
-    # Not run_command: what this starts goes on when the module is gone, and holds none of its pipes.
+    # Not run_command: what this starts goes on when the module is gone, with none of its pipes.
     subprocess.run(  # pylint: disable=ansible-bad-function
         command("wait", name, f"{seconds:.1f}"),
         stdin=subprocess.DEVNULL,
