@@ -196,7 +196,7 @@ def _carry_out(
     record = _arm(change, order, record, old, proof)
     transaction.swap(new, order.name, staged=True)
     record = ledger.advance(record, State.SWAPPED)
-    problem = settle.activate(record.products, record.units) or proof.judge()
+    problem = settle.activate(record) or proof.judge()
     if problem:
         raise Refused(f"{problem}. {_returned(record, problem)}")
     return record, Outcome(

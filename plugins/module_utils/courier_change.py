@@ -127,6 +127,13 @@ def running() -> tuple[str, ...]:
     return tuple(unit.name for unit in units if unit.active)
 
 
-def activate(units: Sequence[str]) -> Optional[str]:
-    """Stop and start ``units``, those that ran before; others stay off."""
-    return services.bring(units, "restart")
+def activate(units: Sequence[str], paths: Sequence[str]) -> Optional[str]:
+    """Stop and start those of ``units``, which ran before, that read one of ``paths`` at start.
+
+    Certificates are read for each connection (``tcpd/libcouriergnutls.c``): no session is cut.
+    """
+    services_read = {os.path.basename(path).partition("-")[0] for path in paths}
+    named = {"imapd": "courier-imap", "pop3d": "courier-pop"}
+    begin = tuple(named[name] for name in sorted(services_read & named.keys()))
+    concerned = [unit for unit in units if begin and unit.startswith(begin)]
+    return services.bring(units, "restart", concerned)

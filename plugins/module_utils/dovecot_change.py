@@ -141,8 +141,8 @@ def running() -> tuple[str, ...]:
     return tuple(name for name in UNITS if host.unit(name).active)
 
 
-def activate(units: Sequence[str]) -> Optional[str]:
-    """Let a running Dovecot read its configuration; one of ``units`` that died is started."""
+def activate(units: Sequence[str], _paths: Sequence[str] = ()) -> Optional[str]:
+    """Let a running Dovecot read its files, certificates too; one of ``units`` that died starts."""
     if host.unit(UNITS[0]).active is None:  # no systemd
         answer = host.run(["doveadm", "reload"], timeout=90.0)
         return f"doveadm reload failed: {clean(answer.stderr, 200)}" if answer.rc else None

@@ -20,13 +20,17 @@ SECONDS = 90.0
 """What systemd gives a unit to start or stop: systemd.service(5), DefaultTimeoutStartSec."""
 
 
-def bring(units: Sequence[str], verb: str) -> Optional[str]:
+def bring(
+    units: Sequence[str], verb: str, concerned: Optional[Sequence[str]] = None
+) -> Optional[str]:
     """``reload`` or ``restart`` those of ``units`` that run, start the others.
 
-    ``None`` when systemd says it is done, else a sentence.
+    Where only some are ``concerned``, the others are left alone while they run. ``None`` when
+    systemd says it is done, else a sentence.
     """
     active = [unit.name for unit in host.units(units) if unit.active] if units else []
     dead = [name for name in units if name not in active]
+    active = [name for name in active if concerned is None or name in concerned]
     problem = _systemctl(verb, active)
     if problem:
         dead += [unit.name for unit in host.units(active) if not unit.active]

@@ -31,8 +31,8 @@ class Hands(Protocol):
     def running(self) -> tuple[str, ...]:
         """The units that run now."""
 
-    def activate(self, units: Sequence[str]) -> Optional[str]:
-        """Let units read what is on disk; a sentence about those that did not."""
+    def activate(self, units: Sequence[str], paths: Sequence[str]) -> Optional[str]:
+        """Let units read the files that changed; a sentence about those that did not."""
 
 
 HANDS: dict[str, Hands] = {"dovecot": dovecot_change, "courier": courier_change}
@@ -43,12 +43,12 @@ def running(products: Sequence[str]) -> tuple[str, ...]:
     return tuple(unit for product in products for unit in HANDS[product].running())
 
 
-def activate(products: Sequence[str], units: Sequence[str]) -> Optional[str]:
+def activate(record: Record) -> Optional[str]:
     """Let the servers read what is on disk; sentences about those that did not."""
     found = []
-    for product in products:
-        own = [unit for unit in units if unit.startswith(product)]
-        found.append(HANDS[product].activate(own))
+    for product in record.products:
+        own = [unit for unit in record.units if unit.startswith(product)]
+        found.append(HANDS[product].activate(own, record.paths))
     return "; ".join(problem for problem in found if problem) or None
 
 
@@ -69,7 +69,7 @@ def revert(record: Record, reason: str, start: bool = True) -> str:
 
 
 def _restarted(record: Record) -> str:
-    problem = activate(record.products, record.units)
+    problem = activate(record)
     problem = problem or LocalProof(record.served).judge()
     if problem:
         return f"Every file is as it was before, but {problem}; look at the server now"

@@ -175,8 +175,11 @@ def stage(new: Iterable[FileState], token: str) -> None:
 def unstage(paths: Iterable[str], made: Iterable[str] = ()) -> None:
     """Take away staged files, and the directories ``made`` for them where nothing is in there."""
     for path in paths:
-        with contextlib.suppress(FileNotFoundError):
+        try:
             os.unlink(path)
+        except OSError:
+            if os.path.lexists(path):  # on a read-only disk nothing could be staged either
+                raise
     for directory in made:
         with contextlib.suppress(OSError):
             os.rmdir(directory)

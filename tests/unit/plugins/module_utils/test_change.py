@@ -99,7 +99,8 @@ class Host:
     def running(self) -> tuple[str, ...]:
         return ("test.service",)
 
-    def activate(self, units: Sequence[str]) -> Optional[str]:
+    def activate(self, units: Sequence[str], paths: Sequence[str]) -> Optional[str]:
+        assert paths
         assert list(units) == ["test.service"]
         return self.step("activate")()
 

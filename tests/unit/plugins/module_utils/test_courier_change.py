@@ -143,18 +143,36 @@ def test_the_library_is_asked_for_what_it_will_read(
 # Activation
 
 
-def test_the_units_that_ran_are_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
-    active = {"courier-imap.service": True, "courier-pop-ssl.service": True}
-    asked: list[Any] = []
+IMAP, IMAPS = "courier-imap.service", "courier-imap-ssl.service"
+POP, POPS = "courier-pop.service", "courier-pop-ssl.service"
+
+
+def test_the_units_that_run_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    active = {IMAP: True, POPS: True}
     monkeypatch.setattr(
         courier_change.host,
         "units",
         lambda names: tuple(Unit(name, True, active.get(name)) for name in names),
     )
+    assert courier_change.running() == (IMAP, POPS)
+
+
+@pytest.mark.parametrize(
+    ("paths", "restarted"),
+    [
+        (["/etc/courier/imapd-ssl"], [IMAP, IMAPS]),
+        (["/etc/courier/imapd", "/etc/courier/pop3d"], [IMAP, IMAPS, POPS]),
+        (["/etc/courier/pop3d-ssl"], [POPS]),
+        (["/etc/courier/mail.pem", "/etc/courier/imapd.pem"], []),
+    ],
+)
+def test_only_what_reads_a_file_at_its_start_is_restarted(
+    paths: list[str], restarted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
     monkeypatch.setattr(courier_change.services, "bring", lambda *args: asked.append(args))
-    assert courier_change.running() == tuple(active)
-    assert courier_change.activate(tuple(active)) is None
-    assert asked == [(tuple(active), "restart")]
+    assert courier_change.activate((IMAP, IMAPS, POPS), paths) is None
+    assert asked == [((IMAP, IMAPS, POPS), "restart", restarted)]
 
 
 def test_a_certificate_file_that_cannot_be_served_is_refused(folder: Path) -> None:

@@ -77,3 +77,11 @@ def test_a_failure_is_one_clean_sentence(systemd: Systemd) -> None:
     said = services.bring((A,), "restart")
     assert said is not None
     assert said.startswith(f"systemctl start {A} failed")
+
+
+def test_what_is_not_concerned_is_left_alone_unless_it_died(systemd: Systemd) -> None:
+    assert services.bring((A, B), "restart", (A,)) is None
+    assert systemd.commands == [f"restart {A}"]
+    systemd.active, systemd.commands = {A}, []
+    assert services.bring((A, B), "restart", ()) is None
+    assert systemd.commands == [f"reset-failed {B}", f"start {B}"]

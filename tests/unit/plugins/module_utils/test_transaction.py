@@ -600,3 +600,16 @@ def test_an_old_file_that_was_tampered_with_is_not_put_back(tmp_path: Path) -> N
     (tmp_path / ".a.conf.T.old").write_bytes(b"other")
     restore([old], "T")
     assert path.read_bytes() == OLD
+
+
+def test_a_disk_that_is_read_only_holds_nothing_staged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_arguments: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    there = made(tmp_path / "there")
+    monkeypatch.setattr(os, "unlink", read_only)
+    unstage([str(tmp_path / "gone")])
+    with pytest.raises(OSError, match="Read-only"):
+        unstage([str(there)])

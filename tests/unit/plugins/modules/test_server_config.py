@@ -53,7 +53,7 @@ class Node:
         for change in (dovecot_change, courier_change):
             monkeypatch.setattr(change, "check", lambda *_: self._step("check"))
             monkeypatch.setattr(change, "running", lambda: ())
-            monkeypatch.setattr(change, "activate", lambda _units: self._step("activate"))
+            monkeypatch.setattr(change, "activate", lambda *_: self._step("activate"))
         monkeypatch.setattr(courier_change, "group", lambda: GROUP)
         monkeypatch.setattr(selfsigned, "make", lambda names: MADE)
         monkeypatch.setattr(server_config.change, "LocalProof", self._proof)
