@@ -17,7 +17,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
-from . import host, scratch, services, tls_library
+from . import host, scratch, services, tls_library, validity
 from .config.courier_edit import edit
 from .text import clean
 from .transaction import FileState
@@ -118,6 +118,9 @@ def _certificate_refuses(
         fact = host.file_fact(value, "certificate", keys.get(path))
         if fact.problem:
             return f"{path}: {fact.path} {fact.problem}, so it cannot be TLS_CERTFILE"
+        ended = validity.ended(fact.chain)
+        if ended:
+            return f"{path}: the certificate {fact.path} {ended}"
     return None
 
 

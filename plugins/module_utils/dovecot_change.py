@@ -17,11 +17,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from . import dovecot, host, scratch, services, tls_library
+from . import dovecot, host, scratch, services, tls_library, validity
 from .config import dovecot as language
 from .config.dovecot_edit import Overlay, Wanted, edit
 from .config.vocabulary import WORDS, dovecot_dialect
-from .model import Origin
+from .model import Origin, Setting
 from .text import clean
 from .transaction import FileState, Refused
 
@@ -121,19 +121,33 @@ def _library_refuses(document: language.Document, version: str) -> Optional[str]
 def _pair_refuses(
     document: language.Document, version: str, made: Mapping[str, bytes]
 ) -> Optional[str]:
-    """Whether the global key belongs to another certificate; a pair just made is one."""
+    """Whether the global key belongs to another certificate, or a new certificate has ended.
+
+    A pair just made is one; a certificate that is in force already is not this change's fault.
+    """
     words = WORDS[dovecot_dialect(version)]
-    winning = {s.name: s for s in language.settings(document) if s.wins and not s.scope}
-    certificate, key = (winning.get(words[field].name) for field in ("certificate", "key"))
+    certificate, key = (_winning(document, words[f].name) for f in ("certificate", "key"))
     if certificate is None or key is None:
         return None
     paths = [setting.value.lstrip("<").strip() for setting in (certificate, key)]
+    if made.keys() & set(paths):
+        return None
     # None is "not to be told" (an encrypted key): the handshakes will tell.
     fact = host.file_fact(paths[0], "certificate", paths[1])
-    if made.keys() & set(paths) or fact.key_matches is not False:
-        return None
-    place = f"{key.origin.file}:{key.origin.line}"
-    return f"{place}: the key {paths[1]} belongs to another certificate than {paths[0]}"
+    if fact.key_matches is False:
+        place = f"{key.origin.file}:{key.origin.line}"
+        return f"{place}: the key {paths[1]} belongs to another certificate than {paths[0]}"
+    now = _winning(present(document.main), words["certificate"].name)
+    ended = validity.ended(fact.chain)
+    if ended and (now is None or now.value != certificate.value):
+        place = f"{certificate.origin.file}:{certificate.origin.line}"
+        return f"{place}: the certificate {paths[0]} {ended}"
+    return None
+
+
+def _winning(document: language.Document, name: str) -> Optional[Setting]:
+    found = [s for s in language.settings(document) if s.wins and not s.scope and s.name == name]
+    return found[-1] if found else None
 
 
 def running() -> tuple[str, ...]:

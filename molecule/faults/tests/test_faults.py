@@ -70,7 +70,9 @@ HARDER = (("ssl_min_protocol", "TLSv1.3"), ("TLS_PRIORITY", "NORMAL:-VERS-ALL:+V
 # Candidates that are wrong
 
 
-@pytest.mark.parametrize("wrong", ["wrong key", "truncated", "truncated key", "reversed"])
+@pytest.mark.parametrize(
+    "wrong", ["wrong key", "truncated", "truncated key", "reversed", "expired"]
+)
 def test_a_certificate_that_cannot_be_served_is_refused(wrong: str) -> None:
     def refused(host: Host) -> str:
         answer = host.change(*lay_out(host, PAIRS[wrong], "640", f"root:{GROUP[host.product]}"))

@@ -58,7 +58,7 @@ class Node:
         monkeypatch.setattr(selfsigned, "make", lambda names: MADE)
         monkeypatch.setattr(server_config.change, "LocalProof", self._proof)
         monkeypatch.setattr(settle, "LocalProof", self._proof)
-        monkeypatch.setattr(server_config.rehearsal, "rehearse", self._rehearse)
+        monkeypatch.setattr(rehearsal, "rehearse", self._rehearse)
         monkeypatch.setattr(server_config.change.switch, "arm", lambda *_: "systemd")
         monkeypatch.setattr(server_config.change.switch, "disarm", lambda _name: None)
         monkeypatch.setattr(settle.scratch, "sweep", lambda: None)
