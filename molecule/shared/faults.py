@@ -90,7 +90,7 @@ class Host:
             "pgrep -af 'rehearsal|postmaster-tls' | grep -v pgrep || true; "
             "ls /etc/systemd/system /etc/systemd/system/multi-user.target.wants | "
             "grep postmaster || true; "
-            "systemctl list-units --no-legend --all 'postmaster-tls*' || true; "
+            "systemctl list-units --no-legend 'postmaster-tls*' || true; "
             f"ls {STATE}/transaction.json 2>/dev/null || true"
         ).partition("---\n")
         return sums, left

@@ -35,8 +35,9 @@ DOOR = 993
 
 # Runs on the host, on what the last change left there; one line of JSON for each change.
 CHANGER = """
-import base64, json, sys
-sys.path.insert(0, "/var/lib/postmaster-tls/postmaster-tls.pyz")
+import base64, json, shutil, sys
+# A copy: a change writes the program anew, and this one is read from it.
+sys.path.insert(0, shutil.copy("/var/lib/postmaster-tls/postmaster-tls.pyz", "/run/changer.pyz"))
 from ansible_collections.postmaster.tls.plugins.module_utils import (
     change, program, rehearsal, transaction)
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
