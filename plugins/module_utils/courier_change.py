@@ -14,16 +14,20 @@ from __future__ import annotations
 
 import grp
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
-from . import host, tls_library
+from . import host, scratch, services, tls_library, validity
 from .config.courier_edit import edit
 from .text import clean
 from .transaction import FileState
 
-UNITS = ("courier-imap", "courier-imap-ssl", "courier-pop", "courier-pop-ssl")
+UNITS = (
+    "courier-imap.service",
+    "courier-imap-ssl.service",
+    "courier-pop.service",
+    "courier-pop-ssl.service",
+)
 FILE_LIMIT = 1024 * 1024
 # Where couriertls lives: Debian 11 and 12, then 13 and later.
 COURIERTLS = ("/usr/bin/couriertls", "/usr/lib/courier/couriertls")
@@ -78,7 +82,7 @@ def check(
 
 
 def _shell_refuses(path: str, text: str) -> Optional[str]:
-    with tempfile.TemporaryDirectory(prefix="postmaster-tls.", dir="/run") as directory:
+    with scratch.folder("check") as directory:
         copy = os.path.join(directory, os.path.basename(path))
         with open(copy, "wb") as handle:
             handle.write(text.encode("utf-8", "surrogateescape"))
@@ -114,15 +118,25 @@ def _certificate_refuses(
         fact = host.file_fact(value, "certificate", keys.get(path))
         if fact.problem:
             return f"{path}: {fact.path} {fact.problem}, so it cannot be TLS_CERTFILE"
+        ended = validity.ended(fact.chain)
+        if ended:
+            return f"{path}: the certificate {fact.path} {ended}"
     return None
 
 
-def activate() -> Optional[str]:
-    """Stop and start the units that run; those that are off stay off."""
-    running = [name for name in UNITS if host.unit(f"{name}.service").active]
-    if not running:
-        return None
-    answer = host.run(["systemctl", "restart", *running], timeout=120.0)
-    if answer.rc:
-        return f"systemctl restart {' '.join(running)} failed: {clean(answer.stderr, 200)}"
-    return None
+def running() -> tuple[str, ...]:
+    """The units that run: those have to run again whatever becomes of a change."""
+    units = host.units(UNITS)
+    return tuple(unit.name for unit in units if unit.active)
+
+
+def activate(units: Sequence[str], paths: Sequence[str]) -> Optional[str]:
+    """Stop and start those of ``units``, which ran before, that read one of ``paths`` at start.
+
+    Certificates are read for each connection (``tcpd/libcouriergnutls.c``): no session is cut.
+    """
+    services_read = {os.path.basename(path).partition("-")[0] for path in paths}
+    named = {"imapd": "courier-imap", "pop3d": "courier-pop"}
+    begin = tuple(named[name] for name in sorted(services_read & named.keys()))
+    concerned = [unit for unit in units if begin and unit.startswith(begin)]
+    return services.bring(units, "restart", concerned)

@@ -13,20 +13,20 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from . import dovecot, host, tls_library
+from . import dovecot, host, scratch, services, tls_library, validity
 from .config import dovecot as language
 from .config.dovecot_edit import Overlay, Wanted, edit
 from .config.vocabulary import WORDS, dovecot_dialect
-from .model import Origin
+from .model import Origin, Setting
 from .text import clean
 from .transaction import FileState, Refused
 
 MAIN = "/etc/dovecot/dovecot.conf"
+UNITS = ("dovecot.service",)
 CONFIG_LIMIT = 4 * 1024 * 1024
 _ERROR_LINE = re.compile(r"(?:file \S+ line |\S+:)(\d+)\)?: ?(?P<words>.*)")
 
@@ -43,6 +43,10 @@ class Candidate:
         """Path → new text of each configuration file that changes."""
         return self.overlay.new
 
+    def document(self, main: str = MAIN) -> language.Document:
+        """The configuration as it would be."""
+        return language.read_document(main, self.overlay.read, self.overlay.glob)
+
 
 def read(path: str) -> Optional[str]:
     """The text of a configuration file, ``None`` where there is none."""
@@ -54,11 +58,16 @@ def candidate(wanted: Wanted, pem: Mapping[str, bytes], main: str = MAIN) -> Can
     return Candidate(Overlay(edit(main, read, host.glob_files, wanted), read, host.glob_files), pem)
 
 
+def present(main: str = MAIN) -> language.Document:
+    """The configuration as it is."""
+    return language.read_document(main, read, host.glob_files)
+
+
 def check(made: Candidate, version: str, main: str = MAIN) -> Optional[str]:
     """Why the candidate must not go live, as a sentence with file and line; else ``None``."""
-    document = language.read_document(main, made.overlay.read, made.overlay.glob)
+    document = made.document(main)
     text, origins = language.flatten(document)
-    with tempfile.TemporaryDirectory(prefix="postmaster-tls.", dir="/run") as directory:
+    with scratch.folder("check") as directory:
         for index, (path, content) in enumerate(made.pem.items()):
             stand_in = os.path.join(directory, str(index))
             _write(stand_in, content)
@@ -112,29 +121,46 @@ def _library_refuses(document: language.Document, version: str) -> Optional[str]
 def _pair_refuses(
     document: language.Document, version: str, made: Mapping[str, bytes]
 ) -> Optional[str]:
-    """Whether the global key belongs to another certificate; a pair just made is one."""
+    """Whether the global key belongs to another certificate, or a new certificate has ended.
+
+    A pair just made is one; a certificate that is in force already is not this change's fault.
+    """
     words = WORDS[dovecot_dialect(version)]
-    winning = {s.name: s for s in language.settings(document) if s.wins and not s.scope}
-    certificate, key = (winning.get(words[field].name) for field in ("certificate", "key"))
+    certificate, key = (_winning(document, words[f].name) for f in ("certificate", "key"))
     if certificate is None or key is None:
         return None
     paths = [setting.value.lstrip("<").strip() for setting in (certificate, key)]
+    if made.keys() & set(paths):
+        return None
     # None is "not to be told" (an encrypted key): the handshakes will tell.
     fact = host.file_fact(paths[0], "certificate", paths[1])
-    if made.keys() & set(paths) or fact.key_matches is not False:
-        return None
-    place = f"{key.origin.file}:{key.origin.line}"
-    return f"{place}: the key {paths[1]} belongs to another certificate than {paths[0]}"
+    if fact.key_matches is False:
+        place = f"{key.origin.file}:{key.origin.line}"
+        return f"{place}: the key {paths[1]} belongs to another certificate than {paths[0]}"
+    now = _winning(present(document.main), words["certificate"].name)
+    ended = validity.ended(fact.chain)
+    if ended and (now is None or now.value != certificate.value):
+        place = f"{certificate.origin.file}:{certificate.origin.line}"
+        return f"{place}: the certificate {paths[0]} {ended}"
+    return None
 
 
-def activate() -> Optional[str]:
-    """Let a running Dovecot read its configuration; a stopped one stays stopped."""
-    unit = host.unit("dovecot.service")
-    if unit.active is False:
-        return None
-    argv = ["systemctl", "reload", "dovecot.service"] if unit.active else ["doveadm", "reload"]
-    answer = host.run(argv, timeout=90.0)
-    return f"{' '.join(argv)} failed: {clean(answer.stderr, 200)}" if answer.rc else None
+def _winning(document: language.Document, name: str) -> Optional[Setting]:
+    found = [s for s in language.settings(document) if s.wins and not s.scope and s.name == name]
+    return found[-1] if found else None
+
+
+def running() -> tuple[str, ...]:
+    """The unit, where it runs: it has to run again whatever becomes of a change."""
+    return tuple(name for name in UNITS if host.unit(name).active)
+
+
+def activate(units: Sequence[str], _paths: Sequence[str] = ()) -> Optional[str]:
+    """Let a running Dovecot read its files, certificates too; one of ``units`` that died starts."""
+    if host.unit(UNITS[0]).active is None:  # no systemd
+        answer = host.run(["doveadm", "reload"], timeout=90.0)
+        return f"doveadm reload failed: {clean(answer.stderr, 200)}" if answer.rc else None
+    return services.bring(units, "reload")
 
 
 def pem_states(pem: Mapping[str, bytes], keys: Sequence[str]) -> tuple[FileState, ...]:
@@ -143,4 +169,4 @@ def pem_states(pem: Mapping[str, bytes], keys: Sequence[str]) -> tuple[FileState
     return tuple(FileState(path, content, modes[path]) for path, content in pem.items())
 
 
-__all__ = ["Candidate", "Refused", "activate", "candidate", "check", "pem_states"]
+__all__ = ["Candidate", "Refused", "activate", "candidate", "check", "pem_states", "running"]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.tls authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names of hosts and their addresses: each name is looked up once, by the system's resolver.
+"""Names, addresses and ports: each name is looked up once, by the system's resolver.
 
 Whoever connects later does so to an address, so that all connections of a run go to the same place.
 Opens no connection itself. Source: the ``socket`` and ``ipaddress`` chapters of the Python library.
@@ -9,6 +9,7 @@ Opens no connection itself. Source: the ``socket`` and ``ipaddress`` chapters of
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import ipaddress
 import socket
@@ -17,6 +18,7 @@ import time
 from collections.abc import Sequence
 
 RESOLVE_SECONDS = 10.0
+_LOOPBACK = "127.0.0.1"
 LOOKUPS = 64
 """Names that are looked up at the same time."""
 
@@ -78,3 +80,12 @@ def _look_up(name: str, found: dict[str, tuple[str, ...]], room: threading.Semap
         return
     finally:
         room.release()
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    """Ports on 127.0.0.1 that nobody listens on now; another may take one before it is used."""
+    with contextlib.ExitStack() as held:
+        found = [held.enter_context(socket.socket()) for _port in range(count)]
+        for each in found:
+            each.bind((_LOOPBACK, 0))
+        return tuple(each.getsockname()[1] for each in found)

@@ -15,24 +15,32 @@ author:
 description:
   - Puts native settings in force, neutralises assignments that would win over them, makes a
     self-signed certificate where one is asked for, and keeps others from reading private keys.
-  - The candidate is checked before anything is touched. Files are replaced atomically and a copy
-    of the old ones is kept on the host. The server is made to read the new ones, and each port
-    that was open must then complete a TLS handshake. If one does not, every file goes back to
-    what it was, byte for byte.
+  - The candidate is checked before anything is touched, and rehearsed in a private instance of the
+    real server on loopback and high ports. Files are then replaced atomically and a copy of the old
+    ones is kept on the host. The server is made to read the new ones, and each port that was open
+    must complete a TLS handshake. If one does not, every file goes back to what it was, byte for
+    byte.
+  - From before the first file is replaced until the change is confirmed there is a switch on the
+    host that takes the change back, whatever becomes of this module, of the controller and of the
+    network. See docs/transaction.md of the collection.
   - Dovecot settings go into one own file that is read last; Courier's are set where they stand.
   - Usually called by P(postmaster.tls.hardening#module), which works out what is to be written.
 options:
   product:
-    description: The server to change.
+    description: The server to change. Required where O(state=present).
     type: str
     choices: [dovecot, courier]
-    required: true
   state:
     description:
       - V(present) puts the settings in force.
-      - V(restored) puts back the files of O(generation).
+      - V(restored) has every file as it was before the kept change O(generation), which takes later
+        changes back as well.
+      - V(confirmed) keeps the open change O(transaction) for good.
+      - V(reverted) takes the open change O(transaction) back now.
+      - V(settled) ends what a killed run left, and waits up to O(wait) seconds for a change that
+        another run has open.
     type: str
-    choices: [present, restored]
+    choices: [present, restored, confirmed, reverted, settled]
     default: present
   config_file:
     description:
@@ -146,8 +154,39 @@ options:
         choices: [implicit, starttls]
         required: true
   generation:
-    description: The folder of the generation to put back.
-    type: path
+    description:
+      - The change before which the files are wanted. A number, V(1) for the last change, or the
+        name of a kept generation.
+      - Required where O(state=restored).
+    type: str
+  transaction:
+    description:
+      - The open change, as RV(transaction) named it.
+      - Required where O(state=confirmed) or O(state=reverted).
+    type: str
+  confirm_timeout:
+    description:
+      - Seconds after which the host takes the change back by itself, unless it is confirmed by a
+        call with O(state=confirmed).
+      - With V(0) the handshakes on the host itself confirm it.
+    type: int
+    default: 0
+  wait:
+    description: Seconds to wait for another run that has a change open on the host.
+    type: int
+    default: 0
+  who:
+    description: Who wants the change, for the journal on the host.
+    type: str
+    default: ''
+  owner:
+    description: The run that wants the change, so that another can tell whether it still lives.
+    type: str
+    default: ''
+  reason:
+    description: Why a change is taken back, for the journal on the host.
+    type: str
+    default: ''
 extends_documentation_fragment:
   - postmaster.tls.attributes.changer
 """
@@ -166,51 +205,80 @@ EXAMPLES = r"""
       - {service: imap, address: '*', port: 143, tls_mode: starttls}
       - {service: imap, address: '*', port: 993, tls_mode: implicit}
 
-- name: Put back what was there before
+- name: Put back what was there before the last change
   postmaster.tls.server_config:
-    product: dovecot
     state: restored
-    generation: /var/lib/postmaster-tls/generations/20261124T103501Z-5f0c
+    generation: 1
 """
 
 RETURN = r"""
 paths:
   description: The files that changed, or would change.
-  returned: success
+  returned: when O(state=present) or O(state=restored)
   type: list
   elements: str
-  sample: [/etc/dovecot/conf.d/99-postmaster-tls.conf]
+  sample: [/etc/dovecot/conf.d/99-postmaster-tls.conf, /etc/dovecot/conf.d/10-ssl.conf]
 generation:
   description: Where the old files are kept on the host; null when nothing changed.
-  returned: success
+  returned: when O(state=present) or O(state=restored)
   type: str
-  sample: /var/lib/postmaster-tls/generations/20261124T103501Z-5f0c
+  sample: /var/lib/postmaster-tls/generations/20261124T140144Z-141b910d
+rehearsal:
+  description:
+    - Whether the candidate was tried in a private instance of the server, on which kinds of ports,
+      and how long that took. Where it could not be, C(reason) says why. Null when nothing changed.
+  returned: when O(state=present) or O(state=restored)
+  type: dict
+  sample:
+    done: true
+    reason: ''
+    ports: [imap starttls, imap implicit, pop3 starttls, pop3 implicit]
+    seconds: 0.49
+transaction:
+  description:
+    - The name of the change that waits for a confirmation; null when there is none to wait for.
+  returned: when O(state=present) or O(state=restored)
+  type: str
+  sample: 20261124T140144Z-141b910d
+switch:
+  description:
+    - What takes the change back when nobody confirms it. C(systemd) is a timer, and a unit for the
+      case that the host restarts meanwhile; C(process) is a process where there is no systemd.
+  returned: when O(state=present) or O(state=restored)
+  type: str
+  sample: systemd
+notes:
+  description: What was found of a run that was killed, and how it was ended.
+  returned: when O(state=present), O(state=restored) or O(state=settled)
+  type: list
+  elements: str
+  sample:
+    - >-
+      the change 20261124T140505Z-13a9dd5e was left swapped by root@laptop: Every file is as it was
+      before and the server has read it again
 """
 
-import re
 import secrets
 import time
-from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import change, courier_change, dovecot_change, selfsigned
-from ..module_utils.config.dovecot_edit import Wanted
+from ..module_utils import candidate, change, ledger, program, selfsigned, settle
 from ..module_utils.config.edit import Stale
-from ..module_utils.local_proof import LocalProof
-from ..module_utils.model import Endpoint, Origin, Service, TlsMode
-from ..module_utils.transaction import FileState, capture, rewritten
+from ..module_utils.model import to_plain
 
-EXPECTED = (change.Refused, Stale, selfsigned.CannotMake, OSError, ValueError)
+EXPECTED = (change.Refused, Stale, selfsigned.CannotMake, ledger.Broken, OSError, ValueError)
+ON_THE_HOST = program
+"""Imported for what stays on the host: Ansible ships what a module imports (bundle.py)."""
 
 
 def main() -> None:
     """Module entry point."""
     module = AnsibleModule(
         argument_spec={
-            "product": {"choices": ["dovecot", "courier"], "required": True},
-            "state": {"choices": ["present", "restored"], "default": "present"},
+            "product": {"choices": ["dovecot", "courier"]},
+            "state": {"choices": list(_STATES), "default": "present"},
             "config_file": {"type": "path"},
             "version": {"default": ""},
             "settings": _entries(name={"required": True}, value={"required": True}, file=_TEXT),
@@ -233,21 +301,27 @@ def main() -> None:
                 port={"type": "int", "required": True},
                 tls_mode={"choices": ["implicit", "starttls"], "required": True},
             ),
-            "generation": {"type": "path"},
+            "generation": {"type": "str"},
+            "transaction": {"type": "str"},
+            "confirm_timeout": {"type": "int", "default": 0},
+            "wait": {"type": "int", "default": 0},
+            "who": {"default": ""},
+            "owner": {"default": ""},
+            "reason": {"default": ""},
         },
         supports_check_mode=True,
-        required_if=[("state", "restored", ("generation",))],
+        required_if=[
+            ("state", "present", ("product",)),
+            ("state", "restored", ("generation",)),
+            ("state", "confirmed", ("transaction",)),
+            ("state", "reverted", ("transaction",)),
+        ],
     )
     try:
-        outcome = _run(module.params, module.check_mode)
+        answer = _STATES[module.params["state"]](module.params, module.check_mode)
     except EXPECTED as error:
         module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=outcome.changed,
-        paths=list(outcome.paths),
-        generation=outcome.generation,
-        diff=list(outcome.diff),
-    )
+    module.exit_json(**answer)
 
 
 _NAME = {"required": True}
@@ -259,85 +333,69 @@ def _entries(**options: Any) -> dict[str, Any]:
     return {"type": "list", "elements": "dict", "default": [], "options": options}
 
 
-def _run(params: dict[str, Any], check_mode: bool) -> change.Outcome:
-    proof = LocalProof([_endpoint(entry) for entry in params["listeners"]])
-    activate = {"dovecot": dovecot_change.activate, "courier": courier_change.activate}
-    activator = activate[params["product"]]
-    if params["state"] == "restored":
-        return change.go_back(params["generation"], activator, lambda: None, check_mode)
-    build = {"dovecot": _dovecot, "courier": _courier}[params["product"]]
-    files, check, hidden = build(params)
+# ---------------------------------------------------------------------------------------------
+# One function for each state
+
+
+def _present(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    return _told(change.apply(candidate.build(params), _order(params), check_mode))
+
+
+def _restored(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    return _told(change.go_back(params["generation"], _order(params), check_mode))
+
+
+def _confirmed(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    if not check_mode:
+        settle.confirm(params["transaction"])
+    return {"changed": True}
+
+
+def _reverted(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    reason = params["reason"] or "asked for"
+    said = "" if check_mode else settle.take_back(params["transaction"], reason)
+    return {"changed": True, "msg": said}
+
+
+def _settled(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    notes: list[str] = []
+    if not check_mode:
+        with settle.turn(params["wait"], notes):
+            pass
+    return {"changed": bool(notes), "notes": notes}
+
+
+_STATES = {
+    "present": _present,
+    "restored": _restored,
+    "confirmed": _confirmed,
+    "reverted": _reverted,
+    "settled": _settled,
+}
+
+
+def _order(params: dict[str, Any]) -> change.Order:
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    return change.apply(
-        change.Change(
-            files=(*files, *_modes(params["modes"], params["product"])),
-            check=check,
-            before=proof.remember,
-            activate=activator,
-            prove=proof.judge,
-            hidden=hidden,
-        ),
-        f"{moment}-{secrets.token_hex(4)}",
-        {"product": params["product"], "at": moment},
-        check_mode,
+    return change.Order(
+        name=f"{moment}-{secrets.token_hex(4)}",
+        who=params["who"],
+        owner=params["owner"],
+        confirm_timeout=params["confirm_timeout"],
+        wait=params["wait"],
     )
 
 
-Built = tuple[tuple[FileState, ...], change.Step, dict[str, str]]
-KEY = "a private key, not shown"
-CERTIFICATE = "a self-signed certificate, made anew"
-
-
-def _dovecot(params: dict[str, Any]) -> Built:
-    wanted = Wanted(
-        tuple((s["name"], s["value"]) for s in params["settings"]),
-        tuple((Origin(o["file"], o["line"]), o["name"]) for o in params["overrides"]),
-    )
-    main = params["config_file"] or dovecot_change.MAIN
-    made = params["certificate"]
-    certificate, key = selfsigned.make(made["names"]) if made else (b"", b"")
-    pem = {made["certificate"]: certificate, made["key"]: key} if made else {}
-    keys = (made["key"],) if made else ()
-    candidate = dovecot_change.candidate(wanted, pem, main)
-    states = (*rewritten(candidate.texts), *dovecot_change.pem_states(pem, keys))
-    hidden = {made["certificate"]: CERTIFICATE, made["key"]: KEY} if made else {}
-    return states, lambda: dovecot_change.check(candidate, params["version"], main), hidden
-
-
-def _courier(params: dict[str, Any]) -> Built:
-    wants = [(s["file"], s["name"], s["value"]) for s in params["settings"]]
-    overrides = [(o["file"], o["line"], o["name"]) for o in params["overrides"]]
-    made = params["certificate"]
-    texts = courier_change.candidate(wants, overrides)
-    states = rewritten(texts)
-    hidden: dict[str, str] = {}
-    if made:
-        certificate, key = selfsigned.make(made["names"])
-        hidden = {made["certificate"]: KEY}
-        states += (courier_change.pem_state(made["certificate"], key + certificate),)
-    return states, lambda: courier_change.check(texts, wants, list(hidden)), hidden
-
-
-def _modes(entries: list[dict[str, str]], product: str) -> tuple[FileState, ...]:
-    """Existing files with another mode; Courier's stay readable to couriertls by their group."""
-    found = []
-    for entry in entries:
-        old = capture(entry["path"], only_attributes=True)
-        if old.only_attributes:  # else it is gone meanwhile
-            group = courier_change.group() if product == "courier" else old.gid
-            found.append(replace(old, mode=_mode(entry), gid=group))
-    return tuple(found)
-
-
-def _mode(entry: dict[str, str]) -> int:
-    if not re.match(r"[0-7]{4}\Z", entry["mode"]):
-        raise ValueError(f"{entry['path']}: {entry['mode']!r} is no mode of four octal digits")
-    return int(entry["mode"], 8)
-
-
-def _endpoint(entry: dict[str, Any]) -> Endpoint:
-    service, mode = Service(entry["service"]), TlsMode(entry["tls_mode"])
-    return Endpoint(entry["address"], entry["port"], service, mode)
+def _told(outcome: change.Outcome) -> dict[str, Any]:
+    return {
+        "changed": outcome.changed,
+        "paths": list(outcome.paths),
+        "generation": outcome.generation,
+        "diff": list(outcome.diff),
+        "rehearsal": to_plain(outcome.rehearsal),
+        "transaction": outcome.open,
+        "switch": outcome.switch,
+        "notes": list(outcome.notes),
+    }
 
 
 if __name__ == "__main__":

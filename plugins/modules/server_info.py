@@ -86,10 +86,25 @@ problems:
   sample:
     - message: "dovecot could not be observed, which is a fault of this collection: MemoryError"
       origin: null
+transaction:
+  description: >-
+    The change that is open on this host, C(null) where there is none: one that a run is at, or that
+    a killed run left.
+  returned: always
+  type: dict
+  sample:
+    id: 20261124T140505Z-13a9dd5e
+    state: swapped
+    products: [dovecot]
+    at: '2026-11-24T14:05:05Z'
+    who: root@laptop
 """
+
+from typing import Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils import ledger
 from ..module_utils.model import to_plain
 from ..module_utils.server import observe_all
 
@@ -98,7 +113,20 @@ def main() -> None:
     """Observe both, and return them as plain data."""
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
     servers, problems = observe_all()
-    module.exit_json(changed=False, servers=to_plain(servers), problems=to_plain(problems))
+    module.exit_json(
+        changed=False,
+        servers=to_plain(servers),
+        problems=to_plain(problems),
+        transaction=to_plain(_open_change()),
+    )
+
+
+def _open_change() -> Optional[ledger.Record]:
+    """What another run left or is at; whoever changes the host finds out more."""
+    try:
+        return ledger.read()
+    except ledger.Broken:
+        return None
 
 
 if __name__ == "__main__":

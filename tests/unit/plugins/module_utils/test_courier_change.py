@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils import courier_change, host
+from ansible_collections.postmaster.tls.plugins.module_utils import courier_change
 from ansible_collections.postmaster.tls.plugins.module_utils.config.courier_edit import (
     MARK,
     Stale,
@@ -30,13 +28,7 @@ GNUTLS = TlsLibrary("gnutls", "3.7.9", "/usr/lib/libgnutls.so.30")
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Courier's folder, with /run and the TLS library replaced."""
-    real = tempfile.TemporaryDirectory
-
-    def below(prefix: str = "", dir: str = "") -> Any:
-        assert dir == "/run"
-        return real(prefix=prefix, dir=str(tmp_path))
-
-    monkeypatch.setattr(courier_change.tempfile, "TemporaryDirectory", below)
+    monkeypatch.setattr(courier_change.scratch, "RUN", str(tmp_path))
     monkeypatch.setattr(courier_change.tls_library, "linked", lambda _path: None)
     (tmp_path / "imapd").write_bytes(b"IMAPDSTART=YES\nIMAP_TLS_REQUIRED=0\n# caf\xe9\n")
     (tmp_path / "imapd-ssl").write_bytes(b"IMAP_TLS_REQUIRED=0\nTLS_CACHESIZE=1\n")
@@ -151,42 +143,36 @@ def test_the_library_is_asked_for_what_it_will_read(
 # Activation
 
 
-@pytest.mark.parametrize(
-    ("active", "restarted"),
-    [
-        ({}, None),
-        ({"courier-imap": True}, ["courier-imap"]),
-        (
-            {"courier-imap": True, "courier-pop": None, "courier-pop-ssl": True},
-            ["courier-imap", "courier-pop-ssl"],
-        ),
-    ],
-)
-def test_only_running_units_are_restarted(
-    active: dict[str, Optional[bool]],
-    restarted: Optional[list[str]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    commands: list[list[str]] = []
-    answer = host.Result(0, "", "")
+IMAP, IMAPS = "courier-imap.service", "courier-imap-ssl.service"
+POP, POPS = "courier-pop.service", "courier-pop-ssl.service"
 
-    def run(argv: Sequence[str], timeout: float = 30.0) -> host.Result:
-        commands.append(list(argv))
-        return answer
 
+def test_the_units_that_run_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    active = {IMAP: True, POPS: True}
     monkeypatch.setattr(
         courier_change.host,
-        "unit",
-        lambda name: Unit(name, True, active.get(name.replace(".service", ""), False)),
+        "units",
+        lambda names: tuple(Unit(name, True, active.get(name)) for name in names),
     )
-    monkeypatch.setattr(courier_change.host, "run", run)
-    assert courier_change.activate() is None
-    assert commands == ([["systemctl", "restart", *restarted]] if restarted else [])
-    answer = host.Result(1, "", "Job failed")
-    if restarted:
-        said = courier_change.activate()
-        assert said is not None
-        assert said.endswith("failed: Job failed")
+    assert courier_change.running() == (IMAP, POPS)
+
+
+@pytest.mark.parametrize(
+    ("paths", "restarted"),
+    [
+        (["/etc/courier/imapd-ssl"], [IMAP, IMAPS]),
+        (["/etc/courier/imapd", "/etc/courier/pop3d"], [IMAP, IMAPS, POPS]),
+        (["/etc/courier/pop3d-ssl"], [POPS]),
+        (["/etc/courier/mail.pem", "/etc/courier/imapd.pem"], []),
+    ],
+)
+def test_only_what_reads_a_file_at_its_start_is_restarted(
+    paths: list[str], restarted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(courier_change.services, "bring", lambda *args: asked.append(args))
+    assert courier_change.activate((IMAP, IMAPS, POPS), paths) is None
+    assert asked == [((IMAP, IMAPS, POPS), "restart", restarted)]
 
 
 def test_a_certificate_file_that_cannot_be_served_is_refused(folder: Path) -> None:
