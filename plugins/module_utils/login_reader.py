@@ -21,11 +21,10 @@ from .config.vocabulary import parse_version
 from .log_places import Files, Journal
 from .login_log import courier, dovecot
 from .login_log.layout import DEFAULT, FORMATS
-from .login_log.stamp import STAMP, Clock
+from .login_log.stamp import Clock
 from .login_log.tally import ROWS, Tally, whole_lines
-from .login_log.usage import Evidence, LoginLog, Source
+from .login_log.usage import Evidence, LoginLog, Source, Usage
 from .model import Problem, Product, ServerConfig, Service
-from .text import clean
 
 DAY = 86400
 
@@ -59,7 +58,10 @@ def read(
     """What the logs say of the last ``days``. ``paths``: read these files instead. Never raises."""
     since = now - days * DAY
     files = tuple(log_places.generations(path, since) for path in paths)
-    usage, sources, evidence, problems = [], [], [], []
+    usage: list[Usage] = []
+    sources: list[Source] = []
+    evidence: list[Evidence] = []
+    problems: list[Problem] = []
     for server in servers:
         plan = _PLANS[server.product](server, since, rows)
         found, faults = _read(plan.tally, files or plan.places, since, now + DAY)
@@ -113,7 +115,9 @@ def _read(
                     lines += counted[2] if counted else 0
             except streams.Unreadable as error:
                 if not _is_missing(place, error):
-                    problems.append(Problem(f"{name}: {error}" if name not in str(error) else str(error)))
+                    problems.append(
+                        Problem(f"{name}: {error}" if name not in str(error) else str(error))
+                    )
         if lines:
             covered.append((span[0], span[1]))
             sources.append(Source(place.name, lines, span[0], span[1]))
@@ -155,8 +159,14 @@ def _plan_dovecot(server: ServerConfig, since: int, rows: int) -> Plan:
     parser = dovecot.Dovecot(elements)
     changed = _changed(row.origin.file if row and row.origin else None)
     known = told.get("login_log_format", FORMATS[0]) in FORMATS
-    problems = () if known else (
-        Problem("login_log_format is not Dovecot's own, so its login lines may not be understood"),
+    problems = (
+        ()
+        if known
+        else (
+            Problem(
+                "login_log_format is not Dovecot's own, so its login lines may not be understood"
+            ),
+        )
     )
     unit = _unit(server, "dovecot.service")
     own = log_places.own_files([told.get(n, "") for n in ("info_log_path", "log_path")], since)

@@ -150,12 +150,11 @@ def command_pieces(argv: Sequence[str]) -> Iterator[bytes]:
 
 
 def _pieces(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    stream = process.stdout
-    assert stream is not None
-    with stream:
-        while True:
-            piece = stream.read1(PIECE)  # type: ignore[attr-defined]
-            if not piece:
-                break
-            yield piece
+    if process.stdout is not None:
+        with process.stdout as stream:
+            while True:
+                piece = os.read(stream.fileno(), PIECE)
+                if not piece:
+                    break
+                yield piece
     process.wait()

@@ -31,6 +31,7 @@ INSIDE_MODULE_UTILS = {
     "model": {"text"},
     "wire": FLOOR,
     "config": FLOOR,
+    "login_log": FLOOR,
     "local_tls": FLOOR | {"wire"},
     "transport": FLOOR | {"local_tls"},
     "talk": FLOOR | {"transport", "wire"},
@@ -59,7 +60,13 @@ FOREIGN = {
 }
 """Packages that a folder never imports; module_utils must need nothing but Python, see below."""
 
-PURE = {("module_utils", "wire"), ("module_utils", "config"), ("plugin_utils", "judge")}
+PURE = {
+    ("module_utils", "wire"),
+    ("module_utils", "config"),
+    ("module_utils", "login_log"),
+    ("plugin_utils", "judge"),
+    ("plugin_utils", "impact"),
+}
 IMPURE = {
     "asyncio",
     "os",

@@ -43,7 +43,9 @@ _LOGIN = re.compile(
     rb"(?:, protocol=[A-Z0-9]{1,16})?(?P<tls>, (?:starttls|stls)=1)?\Z",
     re.DOTALL,
 )
-_REFUSED = re.compile(rb"(?:couriertls: )?(?:ip=\[(?P<ip>[0-9A-Fa-f:.]{1,45})\], )?(?P<words>.*)", re.DOTALL)
+_REFUSED = re.compile(
+    rb"(?:couriertls: )?(?:ip=\[(?P<ip>[0-9A-Fa-f:.]{1,45})\], )?(?P<words>.*)", re.DOTALL
+)
 _REASONS: tuple[tuple[bytes, Reason], ...] = (
     (b"No supported cipher suites have been found", Reason.CIPHER),
     (b"no shared cipher", Reason.CIPHER),

@@ -58,6 +58,7 @@ _REASONS: tuple[tuple[bytes, Reason], ...] = (
 )
 # 2.3 with a reason of its own, and 2.4's word for it.
 _PLAINTEXT = (b"disallowed plaintext auth", b"leartext authentication disabled")
+_LOOPBACK = (b"127.", b"::1")
 _AUTH_FAILED = b"(auth failed, "
 _SUITE = re.compile(rb"(\S+) with cipher (\S+) ")
 
@@ -141,7 +142,9 @@ class Dovecot:
         if "tls" in found or found.get("secured", b"").startswith((b"TLS", b"TSL")):
             return Security.TLS, True
         if "secured" in found:
-            return Security.SECURED, True
+            own = found.get("address", b"").startswith(_LOOPBACK)
+            own = own or found.get("address", b"-") == found.get("own_address")
+            return (Security.LOCAL if own else Security.SECURED), True
         if not self.shows_tls:
             return Security.UNKNOWN, True
         return without_tls(_text(found.get("mechanism"), WORD)), False
@@ -176,7 +179,9 @@ def _tails(said: bytes, start: int, limit: int = 16) -> Iterator[bytes]:
 def _fits(layout: Layout, elements: bytes) -> Optional[dict[str, bytes]]:
     """What a layout reads; nothing where it reads neither a user nor an address."""
     found = layout.read(elements)
-    return found if found and not found.keys().isdisjoint(("user", "local_part", "address")) else None
+    return (
+        found if found and not found.keys().isdisjoint(("user", "local_part", "address")) else None
+    )
 
 
 def _tls(security: bytes) -> tuple[Optional[str], Optional[str]]:

@@ -27,9 +27,7 @@ STAMP = re.compile(
 )
 _MONTHS = {
     name: number
-    for number, name in enumerate(
-        b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1
-    )
+    for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
 }
 _DAY = timedelta(days=1)
 _YEARS_BACK = 8  # between two leap days

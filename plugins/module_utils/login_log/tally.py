@@ -3,12 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Counts lines: blocks of a log in, usage out, in bounded memory. Pure.
 
-A log of 200 MB is read at a few times the cost of unpacking it, so nothing is done per line that
-is not a login: marks are looked for in whole blocks, and a line without its process id and session
-is looked up among those already understood before it is parsed.
+A log of 200 MB is read at a few times the cost of unpacking it, so nothing is done per line that is
+not a login: marks are looked for in whole blocks, and a line without its process id and session is
+looked up among those already understood before it is parsed.
 
-What memory holds is bounded: users × kinds of security up to ``limit`` rows, some addresses of each,
-and a cache. What is beyond is counted without user and address and marked ``folded``.
+What memory holds is bounded: users times kinds of security up to ``limit`` rows, some addresses of
+each, and a cache. What is beyond is counted without user and address and marked ``folded``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ ROWS = 50_000
 CLIENTS = 8  # addresses kept for each row
 LINE = 4096  # longer ones are cut: no login line comes near
 _CACHE = 100_000
+
+# Classes that a word in the line stands for.
+_SAID = (Security.TLS, Security.SECURED, Security.LOCAL)
 
 # A row's key: what differs is another row.
 _Key = tuple[object, ...]
@@ -61,7 +64,11 @@ class Tally:
     """
 
     def __init__(
-        self, product: str, parser: Parser, marks: Sequence[bytes], unproven: int = 0,
+        self,
+        product: str,
+        parser: Parser,
+        marks: Sequence[bytes],
+        unproven: int = 0,
         limit: int = ROWS,
     ) -> None:
         self._product = product
@@ -135,7 +142,7 @@ class Tally:
 
     def _add(self, seen: Seen, time: int) -> None:
         early = time < self._unproven
-        if early and seen.proven and seen.security in (Security.TLS, Security.SECURED):
+        if early and seen.proven and seen.security in _SAID:
             self._proof = True
         row = self._row(seen, early and not seen.proven)
         row.count += 1
@@ -155,7 +162,7 @@ class Tally:
 
     def _row(self, seen: Seen, doubtful: bool) -> _Row:
         kind = (seen.service, seen.security, seen.version, seen.suite, seen.tls_mode, seen.reason)
-        key = (seen.user, doubtful, *kind)
+        key: _Key = (seen.user, doubtful, *kind)
         row = self._rows.get(key)
         if row is None:
             folded = len(self._rows) >= self._limit
@@ -205,7 +212,7 @@ def _hits(block: bytes, mark: bytes) -> Iterator[tuple[bytes, int]]:
 
 
 def whole_lines(pieces: Iterable[bytes], limit: int = 1 << 20) -> Iterator[bytes]:
-    """Pieces of any size as blocks that end with a line; a line longer than ``limit`` is dropped."""
+    """Pieces of any size as blocks of whole lines; a line longer than ``limit`` is dropped."""
     rest = b""
     for piece in pieces:
         cut = piece.rfind(b"\n") + 1

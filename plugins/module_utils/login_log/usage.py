@@ -26,6 +26,7 @@ class Security(enum.Enum):
     SASL = "sasl"  # no TLS, but a mechanism that does not send the password
     SECURED = "secured"  # no TLS, but the server takes the client for a trusted one
     TLS = "tls"
+    LOCAL = "local"  # no TLS, from the host itself, which Dovecot never refuses
     UNKNOWN = "unknown"  # the log does not say
 
 
@@ -86,7 +87,7 @@ class Usage:
     """All lines of one user, service and kind of security.
 
     ``user`` is ``None`` where the log names none, or where more was seen than is kept apart
-    (``folded``). ``clients`` are some of the addresses; ``more_clients`` says that there are others.
+    (``folded``). ``clients`` are some of the addresses; with ``more_clients`` there are others.
     """
 
     product: str

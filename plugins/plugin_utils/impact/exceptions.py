@@ -1,0 +1,106 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Exceptions: somebody answers for a network or a user that would be locked out. Pure.
+
+One for a network is also written into the server's configuration (render/exceptions.py), so that
+its clients keep what they use. No server knows a user's name before the login that it refuses, so
+one for a user changes nothing on the server: it says that this loss is known. Both end with a day,
+and from the day after on they count for nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Optional, Union
+
+from .changes import Kind
+
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+
+# What an exception allows → the changes it is one from.
+ALLOWS: dict[str, frozenset[Kind]] = {
+    "plaintext": frozenset({Kind.PLAINTEXT, Kind.TRUSTED, Kind.SASL}),
+    "old_tls": frozenset({Kind.PROTOCOL, Kind.SUITE}),
+}
+_KEYS = {"network", "user", "allow", "reason", "until"}
+
+
+class ExceptionError(ValueError):
+    """An exception in the inventory that cannot be used; the message is a sentence."""
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """An exception for a network or a user. ``until`` is its last day."""
+
+    allow: str
+    reason: str
+    until: date
+    network: Optional[Network] = None
+    user: Optional[str] = None
+
+    def in_force(self, today: date) -> bool:
+        """Whether its last day has not passed."""
+        return today <= self.until
+
+    def covers(self, kind: Kind, user: Optional[str], addresses: Sequence[str]) -> bool:
+        """Whether it answers for a loss of this kind of this user from these addresses."""
+        if kind not in ALLOWS[self.allow]:
+            return False
+        if self.user is not None:
+            return self.user == user
+        return bool(addresses) and all(self._holds(address) for address in addresses)
+
+    def _holds(self, address: str) -> bool:
+        try:
+            return self.network is not None and ipaddress.ip_address(address) in self.network
+        except ValueError:
+            return False
+
+
+def read_exceptions(data: Any) -> tuple[Exemption, ...]:
+    """Exceptions from the inventory. Raises :class:`ExceptionError` with what is wrong in which."""
+    if not isinstance(data, (list, tuple)):
+        raise ExceptionError("exceptions are a list of network or user, allow, reason and until")
+    return tuple(_read(entry, number) for number, entry in enumerate(data, 1))
+
+
+def _read(entry: Any, number: int) -> Exemption:
+    where = f"exception {number}"
+    if not isinstance(entry, Mapping) or not set(entry) <= _KEYS:
+        raise ExceptionError(f"{where} has other keys than {', '.join(sorted(_KEYS))}")
+    if ("network" in entry) == ("user" in entry):
+        raise ExceptionError(f"{where} names neither a network nor a user, or both")
+    allow = str(entry.get("allow", "plaintext"))
+    if allow not in ALLOWS:
+        raise ExceptionError(f"{where} allows {allow!r}; known are {', '.join(ALLOWS)}")
+    reason = " ".join(str(entry.get("reason") or "").split())
+    if not reason:
+        raise ExceptionError(f"{where} gives no reason")
+    return Exemption(
+        allow,
+        reason,
+        _day(entry.get("until"), where),
+        _network(entry["network"], where) if "network" in entry else None,
+        str(entry["user"]) if "user" in entry else None,
+    )
+
+
+def _day(value: Any, where: str) -> date:
+    try:
+        return value if isinstance(value, date) else date.fromisoformat(str(value))
+    except ValueError:
+        raise ExceptionError(f"{where} ends {value!r}; write its last day as YYYY-MM-DD") from None
+
+
+def _network(value: Any, where: str) -> Network:
+    try:
+        return ipaddress.ip_network(str(value), strict=False)
+    except ValueError:
+        raise ExceptionError(
+            f"{where}: {value!r} is no network; write it as 192.0.2.0/24"
+        ) from None
