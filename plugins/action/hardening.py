@@ -10,13 +10,15 @@ from typing import Any, Optional
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.model import Endpoint, EndpointObservation, ServerConfig, to_plain
-from ..module_utils.probe import handshakes
-from ..plugin_utils import observe, policy, targets
+from ..module_utils.model import ServerConfig, to_plain
+from ..plugin_utils import observe, owner, policy, targets
+from ..plugin_utils.proof import Proof
 from ..plugin_utils.render.plan import Plan
 from ..plugin_utils.render.server import plan as plan_for
 from ..plugin_utils.render.server import require_readable
 
+WAIT = 20
+"""Seconds beyond the time out of a change after which it is over, one way or the other."""
 EXPECTED = (policy.PolicyError, observe.Unreadable, ValueError)
 
 
@@ -41,6 +43,8 @@ class ActionModule(ActionBase):
                 "names": {"type": "list", "elements": "str", "default": []},
                 "servers": {"type": "list", "elements": "dict"},
                 "prove": {"type": "bool", "default": True},
+                "confirm_timeout": {"type": "int", "default": 120},
+                "open": {"type": "dict"},
             }
         )
         try:
@@ -49,54 +53,67 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from None
 
     def _harden(self, args: dict[str, Any]) -> dict[str, Any]:
-        answer = {"servers": args["servers"]} if args["servers"] is not None else None
-        found = observe.servers(answer or self._module("server_info", {}))
+        answer = {"servers": args["servers"], "transaction": args["open"]}
+        if args["servers"] is None:
+            answer = self._module("server_info", {})
+        settled = self._settle(answer.get("transaction"), args)
+        if settled:
+            answer = self._module("server_info", {})
+        found = observe.servers(answer)
         server = next((s for s in found if s.product.value == args["product"]), None)
         if server is None:
             return {"changed": False, "msg": f"{args['product']} is not on this host"}
         require_readable(server)
         names = args["names"] or [str(self._variables.get("inventory_hostname", "localhost"))]
         plan = plan_for(server, policy.load_profile(args["profile"]), names)
-        result = {"changed": False, "plan": to_plain(plan), "warnings": _warnings(plan)}
+        warnings = [*settled, *_warnings(plan)]
+        result = {"changed": False, "plan": to_plain(plan), "warnings": warnings}
         if plan.empty:
             return {**result, "msg": f"{args['product']} meets the profile already"}
         ports = targets.configured(args["addresses"], server)
-        before = self._served(ports, args)
-        answer = self._module("server_config", _arguments(plan, server))
-        result.update({k: answer.get(k) for k in ("changed", "paths", "generation", "diff")})
-        if answer["changed"]:
-            self._prove(args, server, ports, before, result)
+        proof = (
+            Proof(ports, args["profile"], plan.certificate is not None)
+            if self._proves(args)
+            else None
+        )
+        answer = self._module("server_config", {**_arguments(plan, server), **_order(args)})
+        result.update({k: answer.get(k) for k in _TOLD})
+        result["warnings"] = [*warnings, *answer.get("notes", []), *_not_rehearsed(answer)]
+        if answer.get("transaction"):
+            self._end(answer["transaction"], proof, result)
         return result
 
-    def _served(self, ports: tuple[Endpoint, ...], args: dict[str, Any]) -> frozenset[Endpoint]:
-        """The ports that serve TLS from outside now: those must serve it afterwards."""
-        if not args["prove"] or self._task.check_mode:
-            return frozenset()
-        return frozenset(o.endpoint for o in handshakes(ports) if o.handshake)
+    def _proves(self, args: dict[str, Any]) -> bool:
+        return bool(args["prove"]) and not self._task.check_mode
 
-    def _prove(
-        self,
-        args: dict[str, Any],
-        server: ServerConfig,
-        ports: tuple[Endpoint, ...],
-        before: frozenset[Endpoint],
-        result: dict[str, Any],
-    ) -> None:
-        """Each port that served TLS, or is open now, must serve it now; else all goes back."""
-        if not args["prove"] or self._task.check_mode:
+    def _settle(self, record: Optional[dict[str, Any]], args: dict[str, Any]) -> list[str]:
+        """End what a run before left open, or wait for the one that is at work; says what it was."""
+        if not record or self._task.check_mode:
+            return [f"the change {record['id']} is open on this host"] if record else []
+        if owner.is_gone(str(record.get("owner", ""))):
+            reason = "the run that began it ended without confirming it"
+            arguments = {"transaction": record["id"], "reason": reason}
+            said = self._module("server_config", {"state": "reverted", **arguments})["msg"]
+            return [
+                f"The change {record['id']} of {record['who']} was taken back: {reason}. {said}"
+            ]
+        wait = args["confirm_timeout"] + WAIT
+        notes = self._module("server_config", {"state": "settled", "wait": wait}).get("notes")
+        return notes or [f"The change {record['id']} of {record['who']} was open and has ended"]
+
+    def _end(self, name: str, proof: Optional[Proof], result: dict[str, Any]) -> None:
+        """Confirm the open change once its ports are proven from here, else take it back."""
+        problems = proof.problems() if proof else []
+        if not problems:
+            self._module("server_config", {"state": "confirmed", "transaction": name})
             return
-        dead = _dead(ports, before)
-        if not dead:
-            return
-        arguments = {
-            "product": args["product"],
-            "state": "restored",
-            "generation": result["generation"],
-        }
-        restored = self._module("server_config", arguments)
-        state = "every file is as it was before" if restored["changed"] else "nothing was restored"
+        reason = "; ".join(problems)
+        arguments = {"state": "reverted", "transaction": name, "reason": reason}
+        said = self._module("server_config", arguments)["msg"]
+        again = proof.not_served() if proof else []
+        state = f"; from here {'; '.join(again)}" if again else ", and every port serves as before"
         raise AnsibleActionFail(
-            f"{'; '.join(dead)}. That cannot be left so: {state}", result={"changed": False}
+            f"{reason}. That cannot be left so. {said}{state}", result={"changed": False}
         )
 
     def _module(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -110,20 +127,23 @@ class ActionModule(ActionBase):
         return answer
 
 
-def _dead(ports: tuple[Endpoint, ...], before: frozenset[Endpoint]) -> list[str]:
-    """Sentences about ports without TLS, after one retry."""
-    for _attempt in range(2):
-        seen = [o for o in handshakes(ports) if o.handshake is None]
-        seen = [o for o in seen if o.open or o.endpoint in before]
-        if not seen:
-            return []
-    return [_sentence(o) for o in seen]
+_TOLD = ("changed", "paths", "generation", "diff", "rehearsal", "switch")
 
 
-def _sentence(observation: EndpointObservation) -> str:
-    cause = observation.failures[-1] if observation.failures else None
-    words = f" ({cause.cause} at {cause.stage})" if cause else ""
-    return f"{observation.endpoint} serves no TLS after the change{words}"
+def _order(args: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "confirm_timeout": args["confirm_timeout"],
+        "wait": args["confirm_timeout"] + WAIT,
+        "who": owner.who(),
+        "owner": owner.token(),
+    }
+
+
+def _not_rehearsed(answer: dict[str, Any]) -> list[str]:
+    rehearsal = answer.get("rehearsal") or {}
+    if rehearsal.get("done", True):
+        return []
+    return [f"The candidate was not rehearsed: {rehearsal.get('reason')}"]
 
 
 def _warnings(plan: Plan) -> list[str]:

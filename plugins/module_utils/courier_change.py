@@ -18,12 +18,17 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
-from . import host, tls_library
+from . import host, services, tls_library
 from .config.courier_edit import edit
 from .text import clean
 from .transaction import FileState
 
-UNITS = ("courier-imap", "courier-imap-ssl", "courier-pop", "courier-pop-ssl")
+UNITS = (
+    "courier-imap.service",
+    "courier-imap-ssl.service",
+    "courier-pop.service",
+    "courier-pop-ssl.service",
+)
 FILE_LIMIT = 1024 * 1024
 # Where couriertls lives: Debian 11 and 12, then 13 and later.
 COURIERTLS = ("/usr/bin/couriertls", "/usr/lib/courier/couriertls")
@@ -117,12 +122,12 @@ def _certificate_refuses(
     return None
 
 
-def activate() -> Optional[str]:
-    """Stop and start the units that run; those that are off stay off."""
-    running = [name for name in UNITS if host.unit(f"{name}.service").active]
-    if not running:
-        return None
-    answer = host.run(["systemctl", "restart", *running], timeout=120.0)
-    if answer.rc:
-        return f"systemctl restart {' '.join(running)} failed: {clean(answer.stderr, 200)}"
-    return None
+def running() -> tuple[str, ...]:
+    """The units that run: those have to run again whatever becomes of a change."""
+    units = host.units(UNITS)
+    return tuple(unit.name for unit in units if unit.active)
+
+
+def activate(units: Sequence[str]) -> Optional[str]:
+    """Stop and start ``units``, those that ran before; others stay off."""
+    return services.bring(units, "restart")

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from . import dovecot, host, tls_library
+from . import dovecot, host, services, tls_library
 from .config import dovecot as language
 from .config.dovecot_edit import Overlay, Wanted, edit
 from .config.vocabulary import WORDS, dovecot_dialect
@@ -27,6 +27,7 @@ from .text import clean
 from .transaction import FileState, Refused
 
 MAIN = "/etc/dovecot/dovecot.conf"
+UNITS = ("dovecot.service",)
 CONFIG_LIMIT = 4 * 1024 * 1024
 _ERROR_LINE = re.compile(r"(?:file \S+ line |\S+:)(\d+)\)?: ?(?P<words>.*)")
 
@@ -43,6 +44,10 @@ class Candidate:
         """Path → new text of each configuration file that changes."""
         return self.overlay.new
 
+    def document(self, main: str = MAIN) -> language.Document:
+        """The configuration as it would be."""
+        return language.read_document(main, self.overlay.read, self.overlay.glob)
+
 
 def read(path: str) -> Optional[str]:
     """The text of a configuration file, ``None`` where there is none."""
@@ -54,9 +59,14 @@ def candidate(wanted: Wanted, pem: Mapping[str, bytes], main: str = MAIN) -> Can
     return Candidate(Overlay(edit(main, read, host.glob_files, wanted), read, host.glob_files), pem)
 
 
+def present(main: str = MAIN) -> language.Document:
+    """The configuration as it is."""
+    return language.read_document(main, read, host.glob_files)
+
+
 def check(made: Candidate, version: str, main: str = MAIN) -> Optional[str]:
     """Why the candidate must not go live, as a sentence with file and line; else ``None``."""
-    document = language.read_document(main, made.overlay.read, made.overlay.glob)
+    document = made.document(main)
     text, origins = language.flatten(document)
     with tempfile.TemporaryDirectory(prefix="postmaster-tls.", dir="/run") as directory:
         for index, (path, content) in enumerate(made.pem.items()):
@@ -127,14 +137,17 @@ def _pair_refuses(
     return f"{place}: the key {paths[1]} belongs to another certificate than {paths[0]}"
 
 
-def activate() -> Optional[str]:
-    """Let a running Dovecot read its configuration; a stopped one stays stopped."""
-    unit = host.unit("dovecot.service")
-    if unit.active is False:
-        return None
-    argv = ["systemctl", "reload", "dovecot.service"] if unit.active else ["doveadm", "reload"]
-    answer = host.run(argv, timeout=90.0)
-    return f"{' '.join(argv)} failed: {clean(answer.stderr, 200)}" if answer.rc else None
+def running() -> tuple[str, ...]:
+    """The unit, where it runs: it has to run again whatever becomes of a change."""
+    return tuple(name for name in UNITS if host.unit(name).active)
+
+
+def activate(units: Sequence[str]) -> Optional[str]:
+    """Let a running Dovecot read its configuration; one of ``units`` that died is started."""
+    if host.unit(UNITS[0]).active is None:  # no systemd
+        answer = host.run(["doveadm", "reload"], timeout=90.0)
+        return f"doveadm reload failed: {clean(answer.stderr, 200)}" if answer.rc else None
+    return services.bring(units, "reload")
 
 
 def pem_states(pem: Mapping[str, bytes], keys: Sequence[str]) -> tuple[FileState, ...]:
@@ -143,4 +156,4 @@ def pem_states(pem: Mapping[str, bytes], keys: Sequence[str]) -> tuple[FileState
     return tuple(FileState(path, content, modes[path]) for path, content in pem.items())
 
 
-__all__ = ["Candidate", "Refused", "activate", "candidate", "check", "pem_states"]
+__all__ = ["Candidate", "Refused", "activate", "candidate", "check", "pem_states", "running"]

@@ -22,36 +22,57 @@ from .transport import Limits
 
 PATIENCE = 15.0
 """Seconds a server may take from its reload or restart to the first handshake on each port."""
+SETTLED = 3.0
+"""Seconds for which a port may answer and fail its handshake, since old processes may linger."""
 PAUSE = 0.3
 _LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 _LIMITS = Limits()
 
 
 class LocalProof:
-    """Remembers which ports were open, and judges whether all of them speak TLS."""
+    """Remembers which ports were open, and judges whether all of them speak TLS.
+
+    ``served`` are those that shook hands when they were looked at: whatever becomes of a change,
+    they have to again.
+    """
 
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         near = [replace(e, host=_near(e.host)) for e in endpoints]
         self._endpoints = list({(e.host, e.port): e for e in near}.values())
+        self.served: tuple[Endpoint, ...] = ()
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The ports that are judged."""
+        return tuple(self._endpoints)
 
     def remember(self) -> None:
         """Keep the ports that are open now; a closed one is not asked of the server later."""
         seen = probe.handshakes(self._endpoints, _LIMITS)
         self._endpoints = [o.endpoint for o in seen if o.open]
+        self.served = tuple(o.endpoint for o in seen if o.handshake)
 
     def judge(self) -> Optional[str]:
         """``None`` when each port completed a handshake, else a sentence about those that did not.
 
         Asked again until PATIENCE is over: a restarted server needs a moment to listen.
         """
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            dead = [o for o in probe.handshakes(self._endpoints, _LIMITS) if o.handshake is None]
-            if not dead:
-                return None
-            if time.monotonic() > deadline:
-                return "; ".join(_sentence(o) for o in dead)
-            time.sleep(PAUSE)
+        return await_handshakes(self._endpoints, PATIENCE)
+
+
+def await_handshakes(endpoints: Sequence[Endpoint], seconds: float) -> Optional[str]:
+    """``None`` as soon as each port completes a handshake, else a sentence when time is over."""
+    deadline = time.monotonic() + seconds
+    settled = time.monotonic() + SETTLED
+    while True:
+        dead = [o for o in probe.handshakes(endpoints, _LIMITS) if o.handshake is None]
+        if not dead:
+            return None
+        if any(not o.open for o in dead):  # it is still starting, or does not start
+            settled = time.monotonic() + SETTLED
+        if time.monotonic() > min(deadline, settled):
+            return "; ".join(_sentence(o) for o in dead)
+        time.sleep(PAUSE)
 
 
 def _near(host: str) -> str:

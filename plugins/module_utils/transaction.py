@@ -1,32 +1,32 @@
 # Copyright (c) 2026, the postmaster.tls authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files change all together or not at all: capture, install, keep a generation, restore.
+"""Files change all together or not at all: capture, stage, install, restore.
 
 Knows files and nothing of mail servers. A :class:`FileState` is a whole file as a value (bytes,
 mode, owner, extended attributes) or its absence; changing a host is installing new states over
 captured ones, restoring is installing the captured ones again. Each file is replaced by one
 ``rename(2)`` of a sibling that had its owner and mode before its content, and is on disk (fsync)
-before the rename. Symbolic links are followed only through directories that only root can write.
+before the rename: staged, all siblings of a change are there before the first rename. Symbolic
+links are followed only through directories that only root can write.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Optional
+from typing import Optional
 
 STATE_DIR = "/var/lib/postmaster-tls"
 LOCK_FILE = "/run/postmaster-tls.lock"
-KEPT_GENERATIONS = 3
 _LINKS = 40  # as many as Linux follows: path_resolution(7)
-_MANIFEST = "manifest.json"
+_LOCK_PAUSE = 0.1
 
 
 class Refused(Exception):
@@ -147,8 +147,46 @@ def _listxattr(fd: int) -> list[str]:
         return []
 
 
-def install(state: FileState) -> None:
-    """Make the file at ``state.path`` equal ``state``, in one step; OSError when it cannot be."""
+def sibling(state: FileState, token: str) -> str:
+    """Where ``state`` is staged: beside the live file, hidden, matched by no pattern of a server.
+
+    ``token`` names the change, so that what a killed one left is known.
+    """
+    directory, name = os.path.split(resolve(state.path))
+    return f"{directory}/.{name}.{token}"
+
+
+def aside(state: FileState, token: str) -> str:
+    """Where the live file itself waits while its change is open: the same inode, so that going
+    back needs no room on the disk.
+    """
+    return f"{sibling(state, token)}.old"
+
+
+def stage(new: Iterable[FileState], token: str) -> None:
+    """Write every new content beside its live file; OSError when one cannot be (a full disk)."""
+    for state in new:
+        if state.content is not None:
+            staged = sibling(state, token)
+            os.makedirs(os.path.dirname(staged), mode=0o755, exist_ok=True)
+            write_new(staged, state)
+
+
+def unstage(paths: Iterable[str], made: Iterable[str] = ()) -> None:
+    """Take away staged files, and the directories ``made`` for them where nothing is in there."""
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    for directory in made:
+        with contextlib.suppress(OSError):
+            os.rmdir(directory)
+
+
+def install(state: FileState, token: str = "", staged: bool = False) -> None:
+    """Make the file at ``state.path`` equal ``state``, in one step; OSError when it cannot be.
+
+    ``token`` names the sibling that is renamed; where it is ``staged`` it has its content already.
+    """
     real = resolve(state.path)
     directory = os.path.dirname(real)
     if state.only_attributes:
@@ -161,16 +199,26 @@ def install(state: FileState) -> None:
                 os.rmdir(made)
     else:
         os.makedirs(directory, mode=0o755, exist_ok=True)
-        temporary = f"{directory}/.{os.path.basename(real)}.{secrets.token_hex(6)}"
+        temporary = sibling(state, token or secrets.token_hex(6))
         try:
-            _write_new(temporary, state)
+            if not staged:
+                unstage((temporary,))
+                write_new(temporary, state)
+            else:
+                _set_aside(real, aside(state, token))
             os.replace(temporary, real)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
     if os.path.isdir(directory):
-        _sync_directory(directory)
+        sync_directory(directory)
+
+
+def _set_aside(path: str, name: str) -> None:
+    """Another name for the live file; a file system without such links has the kept copy."""
+    with contextlib.suppress(OSError):
+        os.link(path, name, follow_symlinks=False)
 
 
 def _set_attributes(path: str, state: FileState) -> None:
@@ -182,7 +230,8 @@ def _set_attributes(path: str, state: FileState) -> None:
         os.close(fd)
 
 
-def _write_new(path: str, state: FileState) -> None:
+def write_new(path: str, state: FileState) -> None:
+    """A new file that has its owner and mode before its content, and is on disk."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as handle:
         os.fchown(fd, state.uid, state.gid)
@@ -194,7 +243,8 @@ def _write_new(path: str, state: FileState) -> None:
         os.fsync(fd)
 
 
-def _sync_directory(directory: str) -> None:
+def sync_directory(directory: str) -> None:
+    """Have the names in a directory on disk."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
@@ -202,20 +252,20 @@ def _sync_directory(directory: str) -> None:
         os.close(fd)
 
 
-def swap(new: Sequence[FileState]) -> None:
+def swap(new: Sequence[FileState], token: str = "", staged: bool = False) -> None:
     """Install all of ``new``; when one cannot be, put back those already done and raise OSError."""
     old = [capture(state.path, state.only_attributes) for state in new]
     done: list[FileState] = []
     try:
         for state, before in zip(new, old):
             done.append(before)
-            install(state)
+            install(state, token, staged)
     except BaseException:
-        restore(done)
+        restore(done, token)
         raise
 
 
-def restore(old: Iterable[FileState]) -> None:
+def restore(old: Iterable[FileState], token: str = "") -> None:
     """Install captured states again, the last changed first.
 
     One that cannot be put back keeps none of the others from it; its error is raised at the end.
@@ -224,106 +274,43 @@ def restore(old: Iterable[FileState]) -> None:
     for state in reversed(list(old)):
         try:
             if capture(state.path, state.only_attributes) != state or state.missing:
-                install(state)
+                _put_back(state, token)
         except (OSError, Refused) as error:
             problem = problem or error
     if problem:
         raise problem
 
 
-# ---------------------------------------------------------------------------------------------
-# Generations: what was there before, kept on the host
-
-
-def keep(old: Sequence[FileState], name: str, note: Mapping[str, str]) -> str:
-    """Write captured states below STATE_DIR as generation ``name``; returns its directory.
-
-    The directory is readable by root alone; the oldest generations beyond KEPT_GENERATIONS go.
-    """
-    parent = os.path.join(STATE_DIR, "generations")
-    os.makedirs(parent, mode=0o700, exist_ok=True)
-    directory = os.path.join(parent, name)
-    os.mkdir(directory, 0o700)
-    entries = []
-    for index, state in enumerate(old):
-        blob = str(index)
-        if state.content is not None:
-            _write_new(os.path.join(directory, blob), FileState(blob, state.content, 0o600))
-        entries.append(
-            {
-                "path": state.path,
-                "file": None if state.content is None else blob,
-                "mode": state.mode,
-                "uid": state.uid,
-                "gid": state.gid,
-                "xattrs": [[n, v.hex()] for n, v in state.xattrs],
-                "only_attributes": state.only_attributes,
-                "missing": list(state.missing),
-            }
-        )
-    manifest = json.dumps({"note": dict(note), "files": entries}, indent=2).encode() + b"\n"
-    _write_new(os.path.join(directory, _MANIFEST), FileState(_MANIFEST, manifest, 0o600))
-    _sync_directory(directory)
-    _prune(parent, name)
-    return directory
-
-
-def load(directory: str) -> tuple[FileState, ...]:
-    """The states that :func:`keep` wrote; OSError or ValueError when they cannot be read."""
-    with open(os.path.join(directory, _MANIFEST), encoding="utf-8") as handle:
-        manifest = json.load(handle)
-    try:
-        return tuple(_entry(directory, entry) for entry in manifest["files"])
-    except (KeyError, TypeError):
-        raise ValueError(f"{directory}/{_MANIFEST} is of another shape than expected") from None
-
-
-def _entry(directory: str, entry: Mapping[str, Any]) -> FileState:
-    content = None
-    if entry["file"] is not None:
-        with open(os.path.join(directory, str(entry["file"])), "rb") as handle:
-            content = handle.read()
-    xattrs = tuple((n, bytes.fromhex(v)) for n, v in entry["xattrs"])
-    return FileState(
-        path=str(entry["path"]),
-        content=content,
-        mode=entry["mode"],
-        uid=entry["uid"],
-        gid=entry["gid"],
-        xattrs=xattrs,
-        only_attributes=entry["only_attributes"],
-        missing=tuple(entry.get("missing", ())),
-    )
-
-
-def generations() -> list[str]:
-    """Directories of the kept generations, oldest first."""
-    parent = os.path.join(STATE_DIR, "generations")
-    names = sorted(os.listdir(parent)) if os.path.isdir(parent) else []
-    return [os.path.join(parent, name) for name in names]
-
-
-def _prune(parent: str, latest: str) -> None:
-    """Take the oldest away, never ``latest``: the clock may have gone back."""
-    others = sorted(name for name in os.listdir(parent) if name != latest)
-    for name in others[: max(0, len(others) + 1 - KEPT_GENERATIONS)]:
-        directory = os.path.join(parent, name)
-        for entry in os.listdir(directory):
-            os.unlink(os.path.join(directory, entry))
-        os.rmdir(directory)
+def _put_back(state: FileState, token: str) -> None:
+    kept = aside(state, token) if token and state.content is not None else ""
+    if kept and os.path.lexists(kept) and replace(capture(kept), path=state.path) == state:
+        real = resolve(state.path)
+        os.replace(kept, real)
+        sync_directory(os.path.dirname(real))
+        return
+    install(state, token)
 
 
 @contextlib.contextmanager
-def lock(path: str = LOCK_FILE) -> Iterator[None]:
-    """Hold the host's one lock; :class:`Refused` when another run has it."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+def lock(wait: float = 0.0) -> Iterator[None]:
+    """Hold the host's one lock; :class:`Refused` when another has it for ``wait`` seconds."""
+    fd = os.open(LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + wait
     try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refused(
-                f"another run is changing this host (it holds {path}); wait for it to end"
-            ) from None
+        while not _locked(fd):
+            if time.monotonic() >= deadline:
+                raise Refused(
+                    f"another run is changing this host (it holds {LOCK_FILE}); wait for it to end"
+                )
+            time.sleep(_LOCK_PAUSE)
         yield
     finally:
         os.close(fd)
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

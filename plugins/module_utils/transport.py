@@ -36,6 +36,7 @@ U = TypeVar("U")
 LINGER = 0.25
 """Seconds that the peer is given to end its side: its process is then gone, and not counted."""
 RESOLVE_SECONDS = 10.0
+_LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -385,3 +386,12 @@ async def both(one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U]) -> tu
 async def side_by_side(tasks: Sequence[Coroutine[Any, Any, T]]) -> tuple[T, ...]:
     """Runs tasks at the same time; their results in the same order."""
     return tuple(await asyncio.gather(*tasks))
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    """Ports on 127.0.0.1 that nobody listens on now; another may take one before it is used."""
+    with contextlib.ExitStack() as held:
+        found = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in found:
+            each.bind((_LOOPBACK, 0))
+        return tuple(each.getsockname()[1] for each in found)

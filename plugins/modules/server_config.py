@@ -199,27 +199,40 @@ generation:
 import re
 import secrets
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import change, courier_change, dovecot_change, selfsigned
+from ..module_utils import (
+    change,
+    courier_change,
+    courier_rehearsal,
+    dovecot_change,
+    dovecot_rehearsal,
+    ledger,
+    program,
+    rehearsal,
+    selfsigned,
+    settle,
+)
 from ..module_utils.config.dovecot_edit import Wanted
 from ..module_utils.config.edit import Stale
-from ..module_utils.local_proof import LocalProof
-from ..module_utils.model import Endpoint, Origin, Service, TlsMode
+from ..module_utils.model import Endpoint, Origin, Service, TlsMode, to_plain
 from ..module_utils.transaction import FileState, capture, rewritten
 
-EXPECTED = (change.Refused, Stale, selfsigned.CannotMake, OSError, ValueError)
+EXPECTED = (change.Refused, Stale, selfsigned.CannotMake, ledger.Broken, OSError, ValueError)
+ON_THE_HOST = program
+"""Imported for what stays on the host: Ansible ships what a module imports (bundle.py)."""
 
 
 def main() -> None:
     """Module entry point."""
     module = AnsibleModule(
         argument_spec={
-            "product": {"choices": ["dovecot", "courier"], "required": True},
-            "state": {"choices": ["present", "restored"], "default": "present"},
+            "product": {"choices": ["dovecot", "courier"]},
+            "state": {"choices": list(_STATES), "default": "present"},
             "config_file": {"type": "path"},
             "version": {"default": ""},
             "settings": _entries(name={"required": True}, value={"required": True}, file=_TEXT),
@@ -242,21 +255,27 @@ def main() -> None:
                 port={"type": "int", "required": True},
                 tls_mode={"choices": ["implicit", "starttls"], "required": True},
             ),
-            "generation": {"type": "path"},
+            "generation": {"type": "str"},
+            "transaction": {"type": "str"},
+            "confirm_timeout": {"type": "int", "default": 0},
+            "wait": {"type": "int", "default": 0},
+            "who": {"default": ""},
+            "owner": {"default": ""},
+            "reason": {"default": ""},
         },
         supports_check_mode=True,
-        required_if=[("state", "restored", ("generation",))],
+        required_if=[
+            ("state", "present", ("product",)),
+            ("state", "restored", ("generation",)),
+            ("state", "confirmed", ("transaction",)),
+            ("state", "reverted", ("transaction",)),
+        ],
     )
     try:
-        outcome = _run(module.params, module.check_mode)
+        answer = _STATES[module.params["state"]](module.params, module.check_mode)
     except EXPECTED as error:
         module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=outcome.changed,
-        paths=list(outcome.paths),
-        generation=outcome.generation,
-        diff=list(outcome.diff),
-    )
+    module.exit_json(**answer)
 
 
 _NAME = {"required": True}
@@ -268,36 +287,103 @@ def _entries(**options: Any) -> dict[str, Any]:
     return {"type": "list", "elements": "dict", "default": [], "options": options}
 
 
-def _run(params: dict[str, Any], check_mode: bool) -> change.Outcome:
-    proof = LocalProof([_endpoint(entry) for entry in params["listeners"]])
-    activate = {"dovecot": dovecot_change.activate, "courier": courier_change.activate}
-    activator = activate[params["product"]]
-    if params["state"] == "restored":
-        return change.go_back(params["generation"], activator, lambda: None, check_mode)
-    build = {"dovecot": _dovecot, "courier": _courier}[params["product"]]
-    files, check, hidden = build(params)
-    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    return change.apply(
-        change.Change(
-            files=(*files, *_modes(params["modes"], params["product"])),
-            check=check,
-            before=proof.remember,
-            activate=activator,
-            prove=proof.judge,
-            hidden=hidden,
+# ---------------------------------------------------------------------------------------------
+# One function for each state
+
+
+def _present(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    made = _BUILD[params["product"]](params)
+    listeners = tuple(_endpoint(entry) for entry in params["listeners"])
+    wanted = change.Change(
+        products=(params["product"],),
+        files=(*made.files, *_modes(params["modes"], params["product"])),
+        check=made.check,
+        rehearse=lambda open_now: rehearsal.rehearse(
+            made.candidate, made.now, _kinds(listeners, open_now)
         ),
-        f"{moment}-{secrets.token_hex(4)}",
-        {"product": params["product"], "at": moment},
-        check_mode,
+        listeners=listeners,
+        hidden=made.hidden,
+    )
+    return _told(change.apply(wanted, _order(params), check_mode))
+
+
+def _restored(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    return _told(change.go_back(params["generation"], _order(params), check_mode))
+
+
+def _confirmed(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    if not check_mode:
+        settle.confirm(params["transaction"])
+    return {"changed": True}
+
+
+def _reverted(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    reason = params["reason"] or "asked for"
+    said = "" if check_mode else settle.take_back(params["transaction"], reason)
+    return {"changed": True, "msg": said}
+
+
+def _settled(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    notes: list[str] = []
+    if not check_mode:
+        with settle.turn(params["wait"], notes):
+            pass
+    return {"changed": bool(notes), "notes": notes}
+
+
+_STATES = {
+    "present": _present,
+    "restored": _restored,
+    "confirmed": _confirmed,
+    "reverted": _reverted,
+    "settled": _settled,
+}
+
+
+def _order(params: dict[str, Any]) -> change.Order:
+    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    return change.Order(
+        name=f"{moment}-{secrets.token_hex(4)}",
+        who=params["who"],
+        owner=params["owner"],
+        confirm_timeout=params["confirm_timeout"],
+        wait=params["wait"],
     )
 
 
-Built = tuple[tuple[FileState, ...], change.Step, dict[str, str]]
+def _told(outcome: change.Outcome) -> dict[str, Any]:
+    return {
+        "changed": outcome.changed,
+        "paths": list(outcome.paths),
+        "generation": outcome.generation,
+        "diff": list(outcome.diff),
+        "rehearsal": to_plain(outcome.rehearsal),
+        "transaction": outcome.open,
+        "switch": outcome.switch,
+        "notes": list(outcome.notes),
+    }
+
+
+# ---------------------------------------------------------------------------------------------
+# What is put in force
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A candidate: its files, how it is checked, and how it and what is there now are rehearsed."""
+
+    files: tuple[FileState, ...]
+    check: change.Step
+    hidden: dict[str, str]
+    candidate: rehearsal.Prepare
+    now: rehearsal.Prepare
+
+
 KEY = "a private key, not shown"
 CERTIFICATE = "a self-signed certificate, made anew"
 
 
-def _dovecot(params: dict[str, Any]) -> Built:
+def _dovecot(params: dict[str, Any]) -> _Made:
     wanted = Wanted(
         tuple((s["name"], s["value"]) for s in params["settings"]),
         tuple((Origin(o["file"], o["line"]), o["name"]) for o in params["overrides"]),
@@ -308,23 +394,44 @@ def _dovecot(params: dict[str, Any]) -> Built:
     pem = {made["certificate"]: certificate, made["key"]: key} if made else {}
     keys = (made["key"],) if made else ()
     candidate = dovecot_change.candidate(wanted, pem, main)
-    states = (*rewritten(candidate.texts), *dovecot_change.pem_states(pem, keys))
-    hidden = {made["certificate"]: CERTIFICATE, made["key"]: KEY} if made else {}
-    return states, lambda: dovecot_change.check(candidate, params["version"], main), hidden
+    return _Made(
+        files=(*rewritten(candidate.texts), *dovecot_change.pem_states(pem, keys)),
+        check=lambda: dovecot_change.check(candidate, params["version"], main),
+        hidden={made["certificate"]: CERTIFICATE, made["key"]: KEY} if made else {},
+        candidate=lambda *where: dovecot_rehearsal.prepare(candidate.document(main), pem, *where),
+        now=lambda *where: dovecot_rehearsal.prepare(dovecot_change.present(main), {}, *where),
+    )
 
 
-def _courier(params: dict[str, Any]) -> Built:
+def _courier(params: dict[str, Any]) -> _Made:
     wants = [(s["file"], s["name"], s["value"]) for s in params["settings"]]
     overrides = [(o["file"], o["line"], o["name"]) for o in params["overrides"]]
     made = params["certificate"]
     texts = courier_change.candidate(wants, overrides)
-    states = rewritten(texts)
-    hidden: dict[str, str] = {}
+    pem = {}
     if made:
         certificate, key = selfsigned.make(made["names"])
-        hidden = {made["certificate"]: KEY}
-        states += (courier_change.pem_state(made["certificate"], key + certificate),)
-    return states, lambda: courier_change.check(texts, wants, list(hidden)), hidden
+        pem = {made["certificate"]: key + certificate}
+    states = tuple(courier_change.pem_state(path, content) for path, content in pem.items())
+    return _Made(
+        files=(*rewritten(texts), *states),
+        check=lambda: courier_change.check(texts, wants, list(pem)),
+        hidden=dict.fromkeys(pem, KEY),
+        candidate=lambda *where: courier_rehearsal.prepare(texts, pem, *where),
+        now=lambda *where: courier_rehearsal.prepare({}, {}, *where),
+    )
+
+
+_BUILD = {"dovecot": _dovecot, "courier": _courier}
+
+
+def _kinds(
+    listeners: Sequence[Endpoint], open_now: Sequence[Endpoint]
+) -> tuple[rehearsal.Kind, ...]:
+    """Each protocol and way to begin TLS once, of the ports that are open."""
+    ports = {endpoint.port for endpoint in open_now}
+    kinds = ((e.service, e.tls_mode) for e in listeners if e.port in ports)
+    return tuple(dict.fromkeys(kinds))
 
 
 def _modes(entries: list[dict[str, str]], product: str) -> tuple[FileState, ...]:

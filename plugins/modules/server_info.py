@@ -98,8 +98,11 @@ problems:
       origin: null
 """
 
+from typing import Optional
+
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils import ledger
 from ..module_utils.model import to_plain
 from ..module_utils.server import observe_all
 
@@ -108,7 +111,20 @@ def main() -> None:
     """Observe both, and return them as plain data."""
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
     servers, problems = observe_all()
-    module.exit_json(changed=False, servers=to_plain(servers), problems=to_plain(problems))
+    module.exit_json(
+        changed=False,
+        servers=to_plain(servers),
+        problems=to_plain(problems),
+        transaction=to_plain(_open_change()),
+    )
+
+
+def _open_change() -> Optional[ledger.Record]:
+    """What another run left or is at; whoever changes the host finds out more."""
+    try:
+        return ledger.read()
+    except ledger.Broken:
+        return None
 
 
 if __name__ == "__main__":
