@@ -16,8 +16,8 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils.login_log.usage import LoginLog
 from ..module_utils.model import ServerConfig, from_plain
-from ..plugin_utils import observe, policy
-from ..plugin_utils.impact import changes, exceptions, forecast, report
+from ..plugin_utils import exceptions, observe, policy
+from ..plugin_utils.impact import changes, forecast, report
 from ..plugin_utils.render.server import plan, require_readable
 
 EXPECTED = (policy.PolicyError, observe.Unreadable, ValueError, OSError)

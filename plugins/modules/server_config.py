@@ -82,6 +82,28 @@ options:
         description: Its value; only for the reader of logs.
         type: str
         default: ''
+  scoped:
+    description: Settings for some clients alone (Dovecot only); the exceptions of an inventory.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      scope:
+        description: Whom it is for, as V(remote=192.0.2.0/24).
+        type: str
+        required: true
+      name:
+        description: Native name.
+        type: str
+        required: true
+      value:
+        description: Native value.
+        type: str
+        required: true
+      reason:
+        description: A comment above the scope.
+        type: str
+        default: ''
   certificate:
     description: A self-signed certificate to make because there is no usable one.
     type: dict
@@ -239,6 +261,7 @@ def main() -> None:
             "overrides": _entries(
                 file=_PATH, line={"type": "int", "required": True}, name=_NAME, value=_TEXT
             ),
+            "scoped": _entries(scope=_NAME, name=_NAME, value=_NAME, reason=_TEXT),
             "certificate": {
                 "type": "dict",
                 "options": {
@@ -387,6 +410,7 @@ def _dovecot(params: dict[str, Any]) -> _Made:
     wanted = Wanted(
         tuple((s["name"], s["value"]) for s in params["settings"]),
         tuple((Origin(o["file"], o["line"]), o["name"]) for o in params["overrides"]),
+        tuple((s["scope"], s["name"], s["value"], s["reason"]) for s in params["scoped"]),
     )
     main = params["config_file"] or dovecot_change.MAIN
     made = params["certificate"]

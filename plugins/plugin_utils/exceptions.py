@@ -17,14 +17,17 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Optional, Union
 
-from .changes import Kind
-
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
-# What an exception allows → the changes it is one from.
-ALLOWS: dict[str, frozenset[Kind]] = {
-    "plaintext": frozenset({Kind.PLAINTEXT, Kind.TRUSTED, Kind.SASL}),
-    "old_tls": frozenset({Kind.PROTOCOL, Kind.SUITE}),
+# What an exception allows → the changes it is one from (impact/changes.py), and the checks that its
+# scope fails.
+ALLOWS: dict[str, frozenset[str]] = {
+    "plaintext": frozenset({"plaintext", "trusted_network", "sasl_without_tls"}),
+    "old_tls": frozenset({"protocol", "suite"}),
+}
+CHECKS: dict[str, tuple[str, ...]] = {
+    "plaintext": ("CFG-01", "CFG-02"),
+    "old_tls": ("CFG-03", "CFG-04"),
 }
 _KEYS = {"network", "user", "allow", "reason", "until"}
 
@@ -47,7 +50,7 @@ class Exemption:
         """Whether its last day has not passed."""
         return today <= self.until
 
-    def covers(self, kind: Kind, user: Optional[str], addresses: Sequence[str]) -> bool:
+    def covers(self, kind: str, user: Optional[str], addresses: Sequence[str]) -> bool:
         """Whether it answers for a loss of this kind of this user from these addresses."""
         if kind not in ALLOWS[self.allow]:
             return False
@@ -104,3 +107,21 @@ def _network(value: Any, where: str) -> Network:
         raise ExceptionError(
             f"{where}: {value!r} is no network; write it as 192.0.2.0/24"
         ) from None
+
+
+def as_waivers(exceptions: Sequence[Exemption]) -> list[dict[str, Any]]:
+    """What judge.read_waivers reads: findings about the scopes that exceptions make.
+
+    They are given past their last day too, so that the finding says what it was.
+    """
+    return [
+        {
+            "check": check,
+            "subject": f"dovecot remote={exception.network}",
+            "reason": exception.reason,
+            "expires": exception.until,
+        }
+        for exception in exceptions
+        if exception.network is not None
+        for check in CHECKS[exception.allow]
+    ]
