@@ -14,7 +14,7 @@ from ansible.plugins.action import ActionBase
 from ..module_utils.model import Posture, to_plain
 from ..module_utils.probe import probe
 from ..module_utils.transport import Limits, is_own
-from ..plugin_utils import judge, observe, policy, targets
+from ..plugin_utils import exceptions, judge, observe, policy, targets
 
 EXPECTED = (policy.PolicyError, judge.WaiverError, observe.Unreadable, ValueError)
 
@@ -38,13 +38,15 @@ class ActionModule(ActionBase):
                 "addresses": {"type": "list", "elements": "str", "required": True},
                 "names": {"type": "list", "elements": "str", "default": []},
                 "waivers": {"type": "list", "elements": "raw", "default": []},
+                "exceptions": {"type": "list", "elements": "dict", "default": []},
                 "observations": {"type": "list", "elements": "dict"},
                 "depth": {"type": "str", "default": "judge", "choices": ["judge", "full"]},
                 "timeout": {"type": "float", "default": 10.0},
             }
         )
-        policy_args = (args["profile"], args["names"], args["waivers"])
         try:
+            held = exceptions.as_waivers(exceptions.read_exceptions(args["exceptions"]))
+            policy_args = (args["profile"], args["names"], [*args["waivers"], *held])
             answer = self._node(variables)
             found = observe.servers(answer)
             ports = targets.endpoints(args["addresses"], found)

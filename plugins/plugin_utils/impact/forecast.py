@@ -244,7 +244,10 @@ _STAGE = (
     "-e mail_tls_stage=evidence to have it logged and nothing else changed, and look again in "
     "{days} days"
 )
-_SILENT = "courier never logs the TLS version and suite of a login, so who needs the old ones is not known"
+_SILENT = (
+    "courier never logs the TLS version and suite of a login, so who needs the old ones is not "
+    "known"
+)
 _UNMARKED = (
     "courier before 5.2.6 does not log whether a login on the cleartext ports had STARTTLS, so who "
     "sends passwords without TLS there is not known"
