@@ -4,8 +4,8 @@
 """Exceptions in the server's own words: a scope for one network, until a day. Pure.
 
 Dovecot 2.3 and 2.4 take both kinds in ``remote NET { … }``: tried on 2.3.19 and 2.4.1, where clients
-of the network had what it gives and others had not. Courier has nothing like it that covers POP3:
-``couriertcpd -access`` sets variables per network, and Debian gives it to IMAP alone. So an
+of the network had what it gives and others had not. Courier has nothing like it that covers
+POP3: ``couriertcpd -access`` sets variables per network, and Debian gives it to IMAP alone. So an
 exception for its clients is refused with a sentence rather than half kept.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Optional
 
 from ...module_utils.config import vocabulary
 from ...module_utils.model import Product
@@ -65,13 +66,16 @@ def _fields(target: Target, allow: str) -> dict[str, str]:
     return {"protocol_min": _OLDEST, "ciphers": ":".join(names)}
 
 
-def unsupported(target: Target, exceptions: Sequence[Exemption], today: date) -> list[str]:
-    """Sentences about exceptions that this server cannot make."""
+def unsupported(target: Target, exceptions: Sequence[Exemption], today: date) -> Optional[str]:
+    """Why this server cannot make an exception, in a sentence; ``None`` where it can make all."""
     if target.server.product is Product.DOVECOT:
-        return []
-    return [
-        f"{target.server.product.value} cannot make an exception for {e.network}: its settings "
-        "count for every client. The network is hardened like all others"
-        for e in exceptions
-        if e.network is not None and e.in_force(today)
-    ]
+        return None
+    held = [e for e in exceptions if e.network is not None and e.in_force(today)]
+    if not held:
+        return None
+    name = target.server.product.value.capitalize()
+    return (
+        f"{name} cannot make an exception for {held[0].network}: its settings count for every "
+        "client. Nothing was changed; take the network out of this host's mail_tls_exceptions to "
+        "harden it for all, or move its clients first"
+    )

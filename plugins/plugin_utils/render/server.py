@@ -28,7 +28,7 @@ from .rules import Target
 
 
 class Unplannable(ValueError):
-    """A server whose configuration is broken: it is left as it is; the message is a sentence."""
+    """A server that is left as it is, for it is broken or cannot do what is asked; a sentence."""
 
 
 def require_readable(server: ServerConfig) -> None:
@@ -55,20 +55,18 @@ def plan(
 
     ``names`` go into a self-signed certificate where one has to be made (the first is its CN).
     ``exceptions`` that are in force ``today`` are made where the server can. The server must have
-    been read without a fatal problem: the caller refuses broken ones.
+    been read without a fatal problem: the caller refuses broken ones. Raises :class:`Unplannable`
+    for an exception that the server cannot make.
     """
     target = Target(profile, server, _dialect(server))
     make = plan_dovecot if server.product is Product.DOVECOT else plan_courier
     made = make(target, tuple(names))
     if today is None or not exceptions:
         return settled(made)
-    return settled(
-        replace(
-            made,
-            scoped=scoped(target, exceptions, today),
-            notes=(*made.notes, *unsupported(target, exceptions, today)),
-        )
-    )
+    refusal = unsupported(target, exceptions, today)
+    if refusal:
+        raise Unplannable(refusal)
+    return settled(replace(made, scoped=scoped(target, exceptions, today)))
 
 
 def evidence(server: ServerConfig, profile: Profile) -> Plan:
