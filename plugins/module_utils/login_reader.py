@@ -26,8 +26,6 @@ from .login_log.tally import ROWS, Tally, whole_lines
 from .login_log.usage import Evidence, LoginLog, Source, Usage
 from .model import Problem, Product, ServerConfig, Service
 
-DAY = 86400
-
 Place = Union[Files, Journal]
 
 _DOVECOT_SETTINGS = (
@@ -50,13 +48,12 @@ class Plan:
 
 def read(
     servers: Sequence[ServerConfig],
-    days: int,
-    now: int,
+    since: int,
+    until: int,
     paths: Sequence[str] = (),
     rows: int = ROWS,
 ) -> LoginLog:
-    """What the logs say of the last ``days``. ``paths``: read these files instead. Never raises."""
-    since = now - days * DAY
+    """What the logs say from ``since`` to ``until``. ``paths``: read these files instead."""
     files = tuple(log_places.generations(path, since) for path in paths)
     usage: list[Usage] = []
     sources: list[Source] = []
@@ -64,12 +61,12 @@ def read(
     problems: list[Problem] = []
     for server in servers:
         plan = _PLANS[server.product](server, since, rows)
-        found, faults = _read(plan.tally, files or plan.places, since, now + DAY)
+        found, faults = _read(plan.tally, files or plan.places, since, until)
         usage += plan.tally.usage()
         evidence.append(plan.evidence)
         problems += [*plan.problems, *faults, *_left_out(plan.tally, server.product)]
         sources += found
-    return LoginLog(since, now, tuple(evidence), tuple(usage), tuple(sources), tuple(problems))
+    return LoginLog(since, until, tuple(evidence), tuple(usage), tuple(sources), tuple(problems))
 
 
 def _left_out(tally: Tally, product: Product) -> Iterator[Problem]:

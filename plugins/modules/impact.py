@@ -19,6 +19,15 @@ description:
   - Neither the result nor the output of the run names a user or a client. The report file does where O(report_users)
     says so; only its owner can read it.
 options:
+  state:
+    description:
+      - V(forecast) tells who would lose access.
+      - V(kept) keeps the last forecast in O(directory) as that of a change that was carried out.
+      - V(compared) tells who was turned away since that change, beside who was to be. Where no forecast was kept,
+        nothing happens.
+    type: str
+    choices: [forecast, kept, compared]
+    default: forecast
   profile:
     description: Name of the policy profile.
     type: str

@@ -28,6 +28,12 @@ options:
     description: How far to look back.
     type: int
     default: 30
+  since:
+    description: From when on lines count, in seconds since 1970, instead of O(days).
+    type: int
+  until:
+    description: Until when lines count, in seconds since 1970. By default now.
+    type: int
   paths:
     description:
       - Log files to read instead of those that the configuration names. Their older generations are read with them.
@@ -145,12 +151,16 @@ from ..module_utils.login_reader import read
 from ..module_utils.model import to_plain
 from ..module_utils.server import observe_all
 
+DAY = 86400
+
 
 def main() -> None:
     """Read the logs of the servers that are installed."""
     module = AnsibleModule(
         argument_spec={
             "days": {"type": "int", "default": 30},
+            "since": {"type": "int"},
+            "until": {"type": "int"},
             "paths": {"type": "list", "elements": "path", "default": []},
             "rows": {"type": "int", "default": 50000},
         },
@@ -158,7 +168,9 @@ def main() -> None:
     )
     servers, _problems = observe_all()
     options = module.params
-    log = read(servers, options["days"], int(time.time()), options["paths"], options["rows"])
+    until = options["until"] or int(time.time())
+    since = options["since"] or until - options["days"] * DAY
+    log = read(servers, since, until, options["paths"], options["rows"])
     module.exit_json(changed=False, log=to_plain(log))
 
 

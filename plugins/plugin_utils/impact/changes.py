@@ -14,11 +14,13 @@ Sources: Dovecot's ``client_check_plaintext_auth`` (2.3: ``ssl=required`` refuse
 from __future__ import annotations
 
 import enum
+import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
 from ...module_utils.config import vocabulary
+from ...module_utils.config.dovecot_edit import DROP_IN
 from ...module_utils.config.dovecot_origin import OLD_NAMES
 from ...module_utils.model import Product, ServerConfig, Service, TlsMode
 from .. import registry
@@ -111,9 +113,9 @@ def _dovecot(target: Target, plan: Plan) -> Iterator[Change]:
     open_in = [scope for scope in _scopes(server) if _plaintext_passes(server, scope)]
     if open_in and {"plaintext_login", "tls"} & touched.keys():
         yield Change(Kind.PLAINTEXT, product, _services(open_in))
-    if "trusted_networks" in touched or (
-        target.dialect == vocabulary.DOVECOT_24 and "tls" in touched
-    ):
+    trusted = server.value("trusted_networks")
+    unsecured = target.dialect == vocabulary.DOVECOT_24 and "tls" in touched
+    if "trusted_networks" in touched or (unsecured and trusted and trusted.native.strip()):
         yield Change(Kind.TRUSTED, product)
     if "tls" in touched:
         yield Change(Kind.SASL, product, _services(touched["tls"]))
@@ -145,6 +147,11 @@ def _touched(target: Target, plan: Plan) -> dict[str, list[str]]:
         row = target.server.value(field)
         if row is None or row.native != want.value:
             found.setdefault(field, []).append("")
+    kept = {(s.scope, s.name, s.value) for s in plan.scoped}
+    for setting in target.server.settings:  # exceptions that have ended
+        ours = setting.scope and posixpath.basename(setting.origin.file) == DROP_IN
+        if ours and (setting.scope, setting.name, setting.value) not in kept:
+            found.setdefault(names.get(setting.name, ""), []).append(setting.scope)
     for override in plan.overrides:
         scope = next(
             (s for o, s in scopes.items() if (o.file, o.line) == (override.file, override.line)), ""

@@ -14,11 +14,12 @@ from __future__ import annotations
 import enum
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Optional
 
-from .changes import Change
+from ...module_utils.model import Product, Service
+from .changes import Change, Kind
 from .forecast import Exposed, Forecast, Loss, Outcome
 
 SCHEMA_VERSION = 1
@@ -137,6 +138,10 @@ def _change(change: Change, outcome: Outcome, show: Optional[Show]) -> dict[str,
         "kind": outcome.kind,
         "product": change.product.value,
         "services": sorted(service.value for service in change.services),
+        "floor": change.floor,
+        "suites": sorted(change.suites) if change.suites is not None else None,
+        "suites13": sorted(change.suites13) if change.suites13 is not None else None,
+        "tls_mode": change.tls_mode,
         "title": outcome.title,
         "users": len(_people(outcome.lost)),
         "logins": sum(loss.count for loss in outcome.lost),
@@ -193,6 +198,35 @@ def _time(moment: Optional[int]) -> Optional[str]:
     return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="seconds")
 
 
+def changes_of(document: Mapping[str, Any]) -> tuple[Change, ...]:
+    """The changes that a document is about. Raises ValueError for what is none of ours."""
+    try:
+        return tuple(_read(entry) for entry in document["changes"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"this is no forecast: {error!r}") from None
+
+
+def _read(entry: Mapping[str, Any]) -> Change:
+    suites, suites13 = (
+        frozenset(int(code) for code in entry[name]) if entry[name] is not None else None
+        for name in ("suites", "suites13")
+    )
+    return Change(
+        Kind(entry["kind"]),
+        Product(entry["product"]),
+        frozenset(Service(name) for name in entry["services"]),
+        entry["floor"],
+        suites,
+        suites13,
+        entry["tls_mode"],
+    )
+
+
+def made_at(document: Mapping[str, Any]) -> int:
+    """When the forecast was made, in seconds since 1970. Raises ValueError."""
+    return int(datetime.fromisoformat(str(document.get("made_at"))).timestamp())
+
+
 # ---------------------------------------------------------------------------------------------
 # The guard
 
@@ -236,9 +270,9 @@ def _limit(text: str) -> tuple[float, bool]:
     return number, share
 
 
-def where_named(names: Names, path: str) -> Iterator[str]:
+def where_named(names: Names, path: str) -> str:
     """Where the names are, for the message that may not hold them."""
-    yield {
+    return {
         Names.COUNTS: "Set mail_tls_report_users to full to have the users named in a file",
         Names.HASHED: f"The users are in {path}, hashed",
         Names.FULL: f"The users are in {path}",

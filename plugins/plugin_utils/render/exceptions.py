@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Exceptions in the server's own words: a scope for one network, until a day. Pure.
 
-Dovecot 2.3 and 2.4 take both kinds in ``remote NET { … }``: tried on 2.3.19 and 2.4.1, where clients
-of the network had what it gives and others had not. Courier has nothing like it that covers
-POP3: ``couriertcpd -access`` sets variables per network, and Debian gives it to IMAP alone. So an
-exception for its clients is refused with a sentence rather than half kept.
+Dovecot 2.3 and 2.4 take both kinds in ``remote NET { … }``: tried on 2.3.19 and 2.4.1, where
+clients of the network had what it gives and others had not. Courier has nothing like it that
+covers POP3: ``couriertcpd -access`` sets variables per network, and Debian gives it to IMAP alone.
+So an exception for its clients is refused with a sentence rather than half kept.
 """
 
 from __future__ import annotations
