@@ -22,7 +22,7 @@ from .log_places import Files, Journal
 from .login_log import courier, dovecot
 from .login_log.layout import DEFAULT, FORMATS
 from .login_log.stamp import Clock
-from .login_log.tally import ROWS, Tally, whole_lines
+from .login_log.tally import ROWS, Span, Tally, whole_lines
 from .login_log.usage import Evidence, LoginLog, Source, Usage
 from .model import Problem, Product, ServerConfig, Service
 
@@ -94,31 +94,26 @@ def _read(
     sources: list[Source] = []
     problems: list[Problem] = []
     for place in places:
-        taken = tuple(covered)
-
-        def wanted(moment: int, taken: tuple[tuple[int, int], ...] = taken) -> bool:
-            if not since <= moment <= until:
-                return False
-            return not any(first <= moment <= last for first, last in taken)
-
-        span: list[int] = []
-        lines = 0
+        span = Span(since, until, tuple(covered))
+        first, last, lines = until, since, 0
         for name, pieces, clock in _streams(place, since, until):
             try:
                 for block in whole_lines(pieces):
-                    counted = tally.count((block,), clock, wanted)
-                    span += counted[:2]
-                    span = [min(span), max(span)] if span else span
-                    lines += counted[2] if counted else 0
+                    counted = tally.count(block, clock, span)
+                    if counted:
+                        first, last = min(first, counted[0]), max(last, counted[1])
+                        lines += counted[2]
             except streams.Unreadable as error:
                 if not _is_missing(place, error):
-                    problems.append(
-                        Problem(f"{name}: {error}" if name not in str(error) else str(error))
-                    )
+                    problems.append(Problem(_about(name, str(error))))
         if lines:
-            covered.append((span[0], span[1]))
-            sources.append(Source(place.name, lines, span[0], span[1]))
+            covered.append((first, last))
+            sources.append(Source(place.name, lines, first, last))
     return sources, problems
+
+
+def _about(name: str, words: str) -> str:
+    return words if name in words else f"{name}: {words}"
 
 
 def _is_missing(place: Place, error: streams.Unreadable) -> bool:

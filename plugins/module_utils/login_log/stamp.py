@@ -30,6 +30,8 @@ _MONTHS = {
     for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
 }
 _DAY = timedelta(days=1)
+_HOURS = 20_000  # of two years, and some
+_TWO = {b"%02d" % number: number for number in range(61)}
 _YEARS_BACK = 8  # between two leap days
 
 # Local wall time as seconds since 1970; the reader's, since a time zone is the host's.
@@ -42,20 +44,20 @@ class Clock:
     def __init__(self, written: datetime, local: LocalTime) -> None:
         self._limit = written + _DAY
         self._local = local
-        self._hours: dict[tuple[bytes, Optional[bytes]], Optional[int]] = {}
+        self._hours: dict[bytes, Optional[int]] = {}
 
     def read(self, match: re.Match[bytes]) -> Optional[int]:
         """The time of a match of :data:`STAMP`; ``None`` for a day that no calendar has."""
         hour, minute, second, zone, unix = match.groups()
         if unix is not None:
             return int(unix)
-        key = (hour, zone)
-        if key not in self._hours:
-            if len(self._hours) > 20000:  # 2 years; a hostile file has more
+        key = hour if zone is None else hour + zone
+        base = self._hours.get(key, 0)
+        if base == 0:
+            if len(self._hours) > _HOURS:  # only a hostile file has so many
                 self._hours.clear()
-            self._hours[key] = self._hour(hour, zone)
-        base = self._hours[key]
-        return None if base is None else base + int(minute) * 60 + int(second)
+            base = self._hours[key] = self._hour(hour, zone)
+        return None if base is None else base + _TWO[minute] * 60 + _TWO[second]
 
     def _hour(self, text: bytes, zone: Optional[bytes]) -> Optional[int]:
         try:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Callable, Optional, Protocol
+from typing import Any, Optional, Protocol, Union
 
 from .stamp import STAMP, Clock
 from .usage import Client, Security, Seen, Usage
@@ -31,6 +31,8 @@ _SAID = (Security.TLS, Security.SECURED, Security.LOCAL)
 
 # A row's key: what differs is another row.
 _Key = tuple[object, ...]
+# A line without what differs for each login: what it says, how often, first and last.
+_Cell = list[Any]
 
 
 class Parser(Protocol):
@@ -43,7 +45,18 @@ class Parser(Protocol):
     def read(self, key: bytes) -> Optional[Seen]: ...
 
 
-Wanted = Callable[[int], bool]
+@dataclass(frozen=True)
+class Span:
+    """A time that is read, without the parts that were read elsewhere."""
+
+    since: int
+    until: int
+    without: tuple[tuple[int, int], ...] = ()
+
+    def __contains__(self, moment: int) -> bool:
+        if not self.since <= moment <= self.until:
+            return False
+        return not any(first <= moment <= last for first, last in self.without)
 
 
 @dataclass
@@ -77,86 +90,82 @@ class Tally:
         self._unproven = unproven
         self._limit = limit
         self._rows: dict[_Key, _Row] = {}
-        self._cache: dict[bytes, Optional[Seen]] = {}
+        self._cells: dict[tuple[bool, bytes], _Cell] = {}
         self._prefixes: dict[bytes, bool] = {}
         self._proof = False
         self.not_understood = 0
         self.without_time = 0
 
-    def count(self, blocks: Iterable[bytes], clock: Clock, wanted: Wanted) -> tuple[int, ...]:
-        """Count whole lines of one source whose time is ``wanted``; first, last and how many.
+    def count(self, block: bytes, clock: Clock, span: Span) -> tuple[int, ...]:
+        """Count the lines of a block whose time is in ``span``: first, last and how many.
 
         ``()`` where it holds no line of this server in that time.
         """
-        first = last = lines = 0
-        for block in blocks:
-            for mark in self._marks:
-                for line, at in _hits(block, mark):
-                    time = self._line(line, at, clock, wanted)
-                    if time:
-                        lines += 1
-                        first = time if not first or time < first else first
-                        last = time if time > last else last
-        return (first, last, lines) if lines else ()
+        times: list[int] = []
+        for mark in self._marks:
+            for line, at in _hits(block, mark):
+                stamp = STAMP.match(line)
+                time = clock.read(stamp) if stamp else None
+                if stamp is None or time is None:
+                    self.without_time += 1
+                elif time in span and self._line(line, at, stamp.end(), time):
+                    times.append(time)
+        return (min(times), max(times), len(times)) if times else ()
 
-    def _line(self, line: bytes, at: int, clock: Clock, wanted: Wanted) -> int:
-        """The line's time where it counts, else 0."""
-        stamp = STAMP.match(line)
-        time = clock.read(stamp) if stamp else None
-        if time is None:
-            self.without_time += 1
-            return 0
-        if not wanted(time):
-            return 0
-        start = line.rfind(b" ", 0, at) + 1
-        if not self._is_ours(line[stamp.end() : start]):  # type: ignore[union-attr]
-            return 0
-        key = self._parser.key(line[start:], at - start)
-        try:
-            seen = self._cache[key]
-        except KeyError:
-            seen = self._understood(key)
-        if seen is not None:
-            self._add(seen, time)
-        return time
-
-    def _is_ours(self, prefix: bytes) -> bool:
+    def _line(self, line: bytes, at: int, after: int, time: int) -> bool:
         """Whether the server wrote the line, not another program that quotes what a client sent."""
-        known = self._prefixes.get(prefix)
-        if known is None:
-            if len(self._prefixes) >= _CACHE:
-                self._prefixes.clear()
-            known = self._prefixes[prefix] = bool(self._parser.prefix.fullmatch(prefix))
-        return known
+        start = line.rfind(b" ", 0, at) + 1
+        prefix = line[after:start]
+        ours = self._prefixes.get(prefix)
+        if ours is None:
+            ours = self._prefixes[prefix] = bool(self._parser.prefix.fullmatch(prefix))
+        if not ours:
+            return False
+        key = (time < self._unproven, self._parser.key(line[start:], at - start))
+        cell = self._cells.get(key)
+        if cell is None:
+            cell = self._cells[key] = [self._understood(key[1]), 0, time, time]
+        cell[1] += 1
+        if time > cell[3]:
+            cell[3] = time
+        elif time < cell[2]:
+            cell[2] = time
+        if len(self._cells) > _CACHE or len(self._prefixes) > _CACHE:
+            self._settle()
+        return True
 
-    def _understood(self, key: bytes) -> Optional[Seen]:
+    def _understood(self, key: bytes) -> Union[Seen, bool, None]:
+        """What a line says, ``None`` for nothing, False where it should say something."""
         try:
-            seen = self._parser.read(key)
+            return self._parser.read(key)
         except ValueError:
-            self.not_understood += 1
-            return None
-        if len(self._cache) >= _CACHE:
-            self._cache.clear()
-        self._cache[key] = seen
-        return seen
+            return False
 
-    def _add(self, seen: Seen, time: int) -> None:
-        early = time < self._unproven
+    def _settle(self) -> None:
+        """Cells into rows: memory is bounded, and lines that came once do not stay."""
+        for (early, _line), (seen, count, first, last) in self._cells.items():
+            if seen is False:
+                self.not_understood += count
+            elif seen is not None:
+                self._add(seen, early, count, (first, last))
+        self._cells.clear()
+        self._prefixes.clear()
+
+    def _add(self, seen: Seen, early: bool, count: int, span: tuple[int, int]) -> None:
         if early and seen.proven and seen.security in _SAID:
             self._proof = True
         row = self._row(seen, early and not seen.proven)
-        row.count += 1
-        row.first = time if not row.first or time < row.first else row.first
-        row.last = time if time > row.last else row.last
-        address = seen.address
-        if address is None or row.folded:
+        row.count += count
+        row.first = min(span[0], row.first or span[0])
+        row.last = max(span[1], row.last)
+        if seen.address is None or row.folded:
             return
-        client = row.clients.get(address)
+        client = row.clients.get(seen.address)
         if client is not None:
-            client[0] += 1
-            client[1] = time if time > client[1] else client[1]
+            client[0] += count
+            client[1] = max(client[1], span[1])
         elif len(row.clients) < CLIENTS:
-            row.clients[address] = [1, time]
+            row.clients[seen.address] = [count, span[1]]
         else:
             row.more = True
 
@@ -164,27 +173,26 @@ class Tally:
         kind = (seen.service, seen.security, seen.version, seen.suite, seen.tls_mode, seen.reason)
         key: _Key = (seen.user, doubtful, *kind)
         row = self._rows.get(key)
-        if row is None:
-            folded = len(self._rows) >= self._limit
-            if folded:
-                key = (None, doubtful, True, *kind)
-                row = self._rows.get(key)
-            if row is None:
-                row = self._rows[key] = _Row(replace(seen, user=None) if folded else seen, folded)
-        return row
+        if row is not None:
+            return row
+        folded = len(self._rows) >= self._limit
+        if folded:
+            key, seen = (None, doubtful, True, *kind), replace(seen, user=None)
+        return self._rows.setdefault(key, _Row(seen, folded))
 
     def usage(self) -> tuple[Usage, ...]:
         """All rows, most recent first."""
+        self._settle()
         found = [self._usage(key, row) for key, row in self._rows.items()]
         return tuple(sorted(found, key=lambda u: (-u.last, u.user or "")))
 
     def _usage(self, key: _Key, row: _Row) -> Usage:
         seen = row.seen
-        doubtful = bool(key[1]) and not self._proof
+        doubtful = bool(key[1]) and not self._proof and not seen.reason
         return Usage(
             product=self._product,
             service=seen.service,
-            security=Security.UNKNOWN if doubtful and not seen.reason else seen.security,
+            security=Security.UNKNOWN if doubtful else seen.security,
             user=seen.user,
             count=row.count,
             first=row.first,

@@ -31,7 +31,7 @@ class Compared:
 
     ``forecast`` were to lose something; of those ``met`` were turned away and ``back`` have logged
     in since. ``unforeseen`` had logged in before and were not to be turned away; ``strangers``
-    had. ``observable`` is False where the server does not log such refusals.
+    never had. ``observable`` is False where the server does not log such refusals.
     """
 
     title: str
