@@ -219,7 +219,7 @@ def _plan_courier(server: ServerConfig, since: int, rows: int) -> Plan:
     changed = max(_changed(path) for path in _LOGS_IN)
     units = tuple(u.name for u in server.units if u.name in _COURIER_UNITS)
     return Plan(
-        tally=Tally(courier.PRODUCT, parser, courier.MARKS, changed, rows),
+        tally=Tally(courier.PRODUCT, parser, parser.marks, changed, rows),
         places=(*log_places.syslog_files(since), Journal(units or tuple(sorted(_COURIER_UNITS)))),
         evidence=Evidence(
             courier.PRODUCT,

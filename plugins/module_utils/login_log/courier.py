@@ -5,16 +5,17 @@
 
     imapd: LOGIN, user=a, ip=[::ffff:192.0.2.7], port=[50736], protocol=IMAP, starttls=1
     pop3d-ssl[183]: LOGIN, user=a, ip=[::ffff:192.0.2.7], port=[43926], stls=1
+    imapd: LOGOUT, user=a, ip=[::ffff:192.0.2.7], port=[56182], headers=0, …, time=0, starttls=1
     imapd-ssl: ip=[::ffff:192.0.2.7], No supported cipher suites have been found.
 
-``starttls=1`` and ``stls=1`` stand there since 5.2.6, on the implicit TLS ports too. Before that
-only the name of the service tells: ``-ssl`` is TLS, and a login on the other port had STARTTLS or
-had not, which nobody knows. ``port`` is the client's. Neither TLS version nor suite is ever logged,
-and no word says that a password in clear text was refused.
+``starttls=1`` and ``stls=1`` stand in the first line since 5.2.6, on the implicit TLS ports too.
+Before that the name of the service tells (``-ssl`` is TLS), and for the other ports the line at the
+end of the session, which older releases mark as well. ``port`` is the client's. Neither TLS version
+nor suite is ever logged, and no word says that a password in clear text was refused.
 
 Sources: svarshavchik/courier-libs ``imap/imapd.C`` and ``imap/imaplogin.C``, ``imap/pop3login.C``
 and ``imap/pop3dserver.C``, ``tcpd/libcouriertls.c`` and ``tcpd/libcouriergnutls.c``; GnuTLS
-``lib/errors.c``.
+``lib/errors.c``; what 5.0.13 and 5.2.11 wrote.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from .usage import Reason, Security, Seen
 LOGIN = b": LOGIN, user="
 REFUSAL = b": ip=["
 ACCEPT = b": couriertls: "
-MARKS = (LOGIN, REFUSAL, ACCEPT)
+ENDS = (b": LOGOUT, user=", b": DISCONNECTED, user=", b": TIMEOUT, user=")
 PRODUCT = "courier"
 
 # Since this release a login on the cleartext port says whether it had STARTTLS (ChangeLog).
@@ -43,6 +44,12 @@ _LOGIN = re.compile(
     rb"(?:, protocol=[A-Z0-9]{1,16})?(?P<tls>, (?:starttls|stls)=1)?\Z",
     re.DOTALL,
 )
+_END = re.compile(
+    rb"(?:LOGOUT|DISCONNECTED|TIMEOUT), user=(?P<user>.*), ip=\[(?P<ip>[0-9A-Fa-f:.]{1,45})\]"
+    rb"(?P<tls>, (?:starttls|stls)=1)?\Z",
+    re.DOTALL,
+)
+_TOLD = (b", starttls=1", b", stls=1")
 _REFUSED = re.compile(
     rb"(?:couriertls: )?(?:ip=\[(?P<ip>[0-9A-Fa-f:.]{1,45})\], )?(?P<words>.*)", re.DOTALL
 )
@@ -66,16 +73,16 @@ _REASONS: tuple[tuple[bytes, Reason], ...] = (
 class Courier:
     """Reads Courier's lines. ``starttls`` says for each service whether it offers STARTTLS now.
 
-    ``marked``: the installed release writes ``starttls=1``.
+    ``marked``: the installed release writes ``starttls=1`` where a session begins.
     """
 
     prefix = re.compile(rb"(?:[^ ]{1,255} )?")
+    shows_tls = True
 
     def __init__(self, marked: bool, starttls: Mapping[Service, bool]) -> None:
         self._marked = marked
         self._starttls = dict(starttls)
-        # A service without STARTTLS needs no mark: what is not on the TLS port is in clear text.
-        self.shows_tls = marked or not any(self._starttls.values())
+        self.marks = (LOGIN, REFUSAL, ACCEPT) if marked else (LOGIN, REFUSAL, ACCEPT, *ENDS)
 
     @staticmethod
     def key(line: bytes, at: int) -> bytes:
@@ -85,6 +92,8 @@ class Courier:
         end = line.find(b"]", port) + 1 if port >= 0 else 0
         if not end:
             return name + line[at:]
+        if line.startswith(ENDS, at):
+            return name + line[at:port] + (_TOLD[0] if line.endswith(_TOLD) else b"")
         return name + line[at:port] + line[end:]
 
     def read(self, key: bytes) -> Optional[Seen]:
@@ -102,26 +111,36 @@ class Courier:
             if match is None:
                 raise ValueError("the format of the login line is not understood")
             return self._login(service, tls_port, match)
-        return _refusal(service, tls_port, said)
+        match = _END.match(said)
+        if match is None:
+            return _refusal(service, tls_port, said)
+        return self._login(service, False, match, True) if self._waits(service, tls_port) else None
 
-    def _login(self, service: Service, tls_port: bool, match: re.Match[bytes]) -> Seen:
-        security, proven = self._security(service, tls_port or bool(match.group("tls")))
+    def _waits(self, service: Service, tls_port: bool) -> bool:
+        """Whether only the end of a session tells if it had STARTTLS."""
+        return not tls_port and not self._marked and self._starttls.get(service, True)
+
+    def _login(
+        self, service: Service, tls_port: bool, match: re.Match[bytes], ended: bool = False
+    ) -> Seen:
+        shown = bool(match.group("tls"))
+        if tls_port or shown:
+            security = Security.TLS
+        elif self._waits(service, tls_port) and not ended:
+            security = Security.UNKNOWN
+        else:
+            # LOGIN and USER are what clients use; a mechanism, if there was one, is not logged.
+            security = Security.CLEARTEXT
         return Seen(
             service=service,
             user=clean(match.group("user"), NAME) or None,
             address=_address(match.group("ip")),
             security=security,
             tls_mode="implicit" if tls_port else "starttls",
-            proven=proven,
+            shown=shown,
+            absent=security is Security.CLEARTEXT,
+            ended=ended,
         )
-
-    def _security(self, service: Service, tls: bool) -> tuple[Security, bool]:
-        if tls:
-            return Security.TLS, True
-        # LOGIN and USER are what clients use; a mechanism, if there was one, is not logged.
-        if self._marked or not self._starttls.get(service, True):
-            return Security.CLEARTEXT, False
-        return Security.UNKNOWN, True
 
 
 def _refusal(service: Service, tls_port: bool, said: bytes) -> Optional[Seen]:

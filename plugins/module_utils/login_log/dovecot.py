@@ -124,7 +124,7 @@ class Dovecot:
         raise ValueError("the format of the login log is not understood")
 
     def _login(self, service: Service, found: dict[str, bytes]) -> Seen:
-        security, proven = self._security(found)
+        security, shown = self._security(found)
         version, suite = _tls(found.get("tls", b""))
         return Seen(
             service=service,
@@ -134,7 +134,8 @@ class Dovecot:
             version=version,
             suite=suite,
             tls_mode=_mode(found.get("port")),
-            proven=proven,
+            shown=shown,
+            absent=not shown and security is not Security.UNKNOWN,
         )
 
     def _security(self, found: dict[str, bytes]) -> tuple[Security, bool]:
@@ -146,7 +147,7 @@ class Dovecot:
             own = own or found.get("address", b"-") == found.get("own_address")
             return (Security.LOCAL if own else Security.SECURED), True
         if not self.shows_tls:
-            return Security.UNKNOWN, True
+            return Security.UNKNOWN, False
         return without_tls(_text(found.get("mechanism"), WORD)), False
 
     def _refusal(self, service: Service, said: bytes) -> Optional[Seen]:

@@ -5,8 +5,9 @@
 
 The server splits the setting at blanks, leaves out every element whose variables are all empty, and
 joins the rest by ``, `` (dovecot/core ``client-common.c``, client_get_log_str, of 2.3.13 to 2.4.4).
-So each element is optional and the order is known. A user name may hold anything a client sends,
-also ``>, rip=…``: it is matched greedily, so what follows it in truth is what follows it here.
+So the order is known, and each element but a few may be missing. A user name may hold anything that
+a client sends, also ``>, rip=…``: it is matched greedily, so what follows it in truth is what
+follows it here.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ _VALUES = {
     "tls": r"\(proxied\)|(?:SSL|TLS)v[0-9.]{1,3} with cipher [^ ,]{1,64} \(\d+/\d+ bits\)[^,]*?",
 }
 
+# Every connection has addresses, and an element with the user is written without one too.
+_ALWAYS = frozenset({"user", "local_part", "address", "own_address"})
+
 # 2.3 and 2.4 write the same by default; the evidence stands where the renderer of this collection
 # puts it.
 DEFAULT = "user=<%u> method=%m rip=%r lip=%l mpid=%e %c %k session=<%{session}>"
@@ -68,16 +72,17 @@ def compiled(elements: str) -> Layout:
     """The layout of a value of ``login_log_format_elements``; never fails."""
     shown: list[str] = []
     pieces = [_element(piece, shown) for piece in _PIECE.findall(elements)[:64]]
-    optional = "".join(f"(?:{piece}(?:, |\\Z))?" for piece in pieces)
-    return Layout(re.compile(f"{optional}\\Z".encode(), re.DOTALL), frozenset(shown))
+    return Layout(re.compile(f"{''.join(pieces)}\\Z".encode(), re.DOTALL), frozenset(shown))
 
 
 def _element(piece: str, shown: list[str]) -> str:
-    pattern, end = "", 0
+    """An element and the comma behind it; one that may be empty may be missing."""
+    pattern, end, before = "", 0, len(shown)
     for match in _VARIABLE.finditer(piece):
         pattern += re.escape(piece[end : match.start()]) + _variable(match, shown)
         end = match.end()
-    return pattern + re.escape(piece[end:])
+    whole = f"(?:{pattern}{re.escape(piece[end:])}(?:, |\\Z))"
+    return whole if _ALWAYS.intersection(shown[before:]) else f"{whole}?"
 
 
 def _variable(match: re.Match[str], shown: list[str]) -> str:
@@ -90,4 +95,4 @@ def _variable(match: re.Match[str], shown: list[str]) -> str:
     if meaning in shown:
         return f"(?:{_VALUES[meaning]})?"
     shown.append(meaning)
-    return f"(?P<{meaning}>{_VALUES[meaning]})?"
+    return f"(?P<{meaning}>{_VALUES[meaning]})" + ("" if meaning in _ALWAYS else "?")

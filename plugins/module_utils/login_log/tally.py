@@ -26,9 +26,6 @@ CLIENTS = 8  # addresses kept for each row
 LINE = 4096  # longer ones are cut: no login line comes near
 _CACHE = 100_000
 
-# Classes that a word in the line stands for.
-_SAID = (Security.TLS, Security.SECURED, Security.LOCAL)
-
 # A row's key: what differs is another row.
 _Key = tuple[object, ...]
 # A line without what differs for each login: what it says, how often, first and last.
@@ -152,9 +149,8 @@ class Tally:
         self._prefixes.clear()
 
     def _add(self, seen: Seen, early: bool, count: int, span: tuple[int, int]) -> None:
-        if early and seen.proven and seen.security in _SAID:
-            self._proof = True
-        row = self._row(seen, early and not seen.proven)
+        self._proof = self._proof or (early and seen.shown)
+        row = self._row(seen, early and seen.absent)
         row.count += count
         row.first = min(span[0], row.first or span[0])
         row.last = max(span[1], row.last)
@@ -170,7 +166,8 @@ class Tally:
             row.more = True
 
     def _row(self, seen: Seen, doubtful: bool) -> _Row:
-        kind = (seen.service, seen.security, seen.version, seen.suite, seen.tls_mode, seen.reason)
+        words = (seen.version, seen.suite, seen.tls_mode, seen.reason)
+        kind = (seen.service, seen.security, *words, seen.ended)
         key: _Key = (seen.user, doubtful, *kind)
         row = self._rows.get(key)
         if row is not None:
@@ -183,18 +180,31 @@ class Tally:
     def usage(self) -> tuple[Usage, ...]:
         """All rows, most recent first."""
         self._settle()
-        found = [self._usage(key, row) for key, row in self._rows.items()]
-        return tuple(sorted(found, key=lambda u: (-u.last, u.user or "")))
+        ended = self._ended()
+        found = [self._usage(key, row, ended) for key, row in self._rows.items()]
+        kept = (usage for usage in found if usage.count > 0)
+        return tuple(sorted(kept, key=lambda u: (-u.last, u.user or "")))
 
-    def _usage(self, key: _Key, row: _Row) -> Usage:
+    def _ended(self) -> dict[_Key, int]:
+        """How many logins told their security at their end, of those that did not at first."""
+        found: dict[_Key, int] = {}
+        for row in self._rows.values():
+            if row.seen.ended:
+                key = (row.seen.user, row.seen.service, row.seen.tls_mode)
+                found[key] = found.get(key, 0) + row.count
+        return found
+
+    def _usage(self, key: _Key, row: _Row, ended: dict[_Key, int]) -> Usage:
         seen = row.seen
+        open_end = seen.security is Security.UNKNOWN and seen.reason is None
+        told = ended.get((seen.user, seen.service, seen.tls_mode), 0) if open_end else 0
         doubtful = bool(key[1]) and not self._proof and not seen.reason
         return Usage(
             product=self._product,
             service=seen.service,
             security=Security.UNKNOWN if doubtful else seen.security,
             user=seen.user,
-            count=row.count,
+            count=row.count - told,
             first=row.first,
             last=row.last,
             version=seen.version,

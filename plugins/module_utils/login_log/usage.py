@@ -57,8 +57,9 @@ def without_tls(mechanism: Optional[str]) -> Security:
 class Seen:
     """One line: a login, or a client that was turned away.
 
-    ``proven`` is False where ``security`` rests on a word that is not in the line, which says
-    something only as long as the server writes that word. ``tls_mode`` is ``implicit`` or
+    ``shown``: the word for TLS stands in the line. ``absent``: ``security`` rests on its absence,
+    which says something only as long as the server writes it. ``ended``: the line is the end of a
+    login whose beginning does not tell its security. ``tls_mode`` is ``implicit`` or
     ``starttls`` where the log tells the port. ``version`` and ``suite`` are OpenSSL's words.
     """
 
@@ -70,7 +71,9 @@ class Seen:
     suite: Optional[str] = None
     tls_mode: Optional[str] = None
     reason: Optional[Reason] = None
-    proven: bool = True
+    shown: bool = False
+    absent: bool = False
+    ended: bool = False
 
 
 @dataclass(frozen=True)

@@ -251,10 +251,6 @@ _SILENT = (
     "courier never logs the TLS version and suite of a login, so who needs the old ones is not "
     "known"
 )
-_UNMARKED = (
-    "courier before 5.2.6 does not log whether a login on the cleartext ports had STARTTLS, so who "
-    "sends passwords without TLS there is not known"
-)
 _NO_TLS = (
     "dovecot does not log whether a login had TLS (login_log_format_elements has no %c). Run "
     "harden.yml with -e mail_tls_stage=evidence, and look again in {days} days"
@@ -267,7 +263,7 @@ def _gaps(log: LoginLog, changes: Sequence[Change]) -> Iterable[str]:
     for evidence in log.evidence:
         old = {(evidence.product, Kind.PROTOCOL), (evidence.product, Kind.SUITE)} & kinds
         if not evidence.tls and (evidence.product, Kind.PLAINTEXT) in kinds:
-            yield (_NO_TLS if evidence.setting else _UNMARKED).format(days=days)
+            yield _NO_TLS.format(days=days)
         if old and not evidence.version:
             yield (_STAGE if evidence.setting else _SILENT).format(days=days)
     if not log.sources:
