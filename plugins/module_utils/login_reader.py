@@ -216,7 +216,7 @@ def _plan_courier(server: ServerConfig, since: int, rows: int) -> Plan:
     starttls = {s: _offers_starttls(server, s) for s in (Service.IMAP, Service.POP3)}
     parser = courier.Courier(marked, starttls)
     # Lines of an older release stand there without a mark.
-    changed = max(_changed(path) for path in _LOGS_IN)
+    changed = max((_changed(path) for path in _LOGS_IN), default=0)
     units = tuple(u.name for u in server.units if u.name in _COURIER_UNITS)
     return Plan(
         tally=Tally(courier.PRODUCT, parser, parser.marks, changed, rows),

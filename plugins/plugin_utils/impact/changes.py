@@ -110,7 +110,9 @@ def closing(server: ServerConfig, ports: Sequence[int]) -> tuple[Change, ...]:
 def _dovecot(target: Target, plan: Plan) -> Iterator[Change]:
     touched = _touched(target, plan)
     server, product = target.server, Product.DOVECOT
-    open_in = [scope for scope in _scopes(server) if _plaintext_passes(server, scope)]
+    excepted = {scoped.scope for scoped in plan.scoped}
+    scopes = [scope for scope in _scopes(server) if scope not in excepted]
+    open_in = [scope for scope in scopes if _plaintext_passes(server, scope)]
     if open_in and {"plaintext_login", "tls"} & touched.keys():
         yield Change(Kind.PLAINTEXT, product, _services(open_in))
     trusted = server.value("trusted_networks")
