@@ -8,8 +8,8 @@
     .cache/fuzz/bin/python tests/fuzz/fuzz.py FAMILY -max_total_time=60 [CORPUS_FOLDER]
 
 FAMILY is dialogue, lines, records, flight, text or login_log (properties.py says what they
-promise). What follows are libFuzzer's own options. Bytes that break a promise are written to ./crash-*, and tried
-again with `fuzz.py FAMILY crash-…`. atheris is no part of the gate.
+promise). What follows are libFuzzer's own options. Bytes that break a promise are written to
+./crash-*, and tried again with `fuzz.py FAMILY crash-…`. atheris is no part of the gate.
 """
 
 from __future__ import annotations
