@@ -141,6 +141,14 @@ def start(host: Host, network: str) -> None:
             await_port(host, address, port)
 
 
+def crash(host: Host) -> None:
+    """Kill all of a host at once and start it again."""
+    run("podman", "restart", "--time=0", container(host))
+    for address in addresses(host):
+        for port in host.ports:
+            await_port(host, address, port)
+
+
 def known(host: Host) -> bool:
     """Whether known_hosts has a line for the host."""
     lines = KNOWN_HOSTS.read_text().splitlines() if KNOWN_HOSTS.exists() else []

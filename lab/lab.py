@@ -28,6 +28,7 @@ from containers import (
     ABSENT,
     actual,
     await_port,
+    crash,
     is_as_wanted,
     known,
     make_key,
@@ -99,6 +100,11 @@ def start_all(hosts: Sequence[Host]) -> None:
         at_once(partial(start, network=network()), dict.fromkeys([*hosts, *others]), workers=4)
 
 
+def command_crash(hosts: Sequence[Host]) -> None:
+    """As a power cut and a boot: what is on the disk stays, all processes and /run are gone."""
+    at_once(crash, hosts)
+
+
 def command_down(hosts: Sequence[Host]) -> None:
     at_once(remove, hosts)
     if not actual():
@@ -115,19 +121,30 @@ def command_status(hosts: Sequence[Host]) -> None:
         )
 
 
-def command_exec(hosts: Sequence[Host], argv: Sequence[str]) -> None:
-    terminal = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
-    os.execvp("podman", ["podman", "exec", "--interactive", *terminal, container(hosts[0]), *argv])
+def command_exec(hosts: Sequence[Host], argv: Sequence[str], *options: str) -> None:
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        options = (*options, "--tty")
+    os.execvp("podman", ["podman", "exec", "--interactive", *options, container(hosts[0]), *argv])
+
+
+def command_intrude(hosts: Sequence[Host], argv: Sequence[str]) -> None:
+    """With rights that the host's own root lacks: to fill a disk, to cut a cable."""
+    command_exec(hosts, argv, "--privileged")
 
 
 COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "build": (command_build, "build the images that are missing"),
     "up": (command_up, "build and start what is missing, and wait until all ports answer"),
     "reset": (command_reset, "make hosts anew, in their weak state"),
+    "crash": (command_crash, "cut a host's power and start it again: its disk stays"),
     "down": (command_down, "remove hosts, and with the last one the network; images stay"),
     "status": (command_status, "say what is there"),
     "exec": (command_exec, "run a command on a host"),
+    "intrude": (command_intrude, "the same with this machine's rights: mount, cut the network"),
 }
+
+RUNNING = ("exec", "intrude")
+"""Commands that take another one, after ``--``."""
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -141,9 +158,9 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (_, text) in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
-        count = {"exec": 1, "reset": "+"}.get(name, "*")
+        count = {"exec": 1, "intrude": 1, "reset": "+", "crash": "+"}.get(name, "*")
         command.add_argument("hosts", nargs=count, metavar="HOST", help="a host or a group")  # type: ignore[arg-type]
-        if name == "exec":
+        if name in RUNNING:
             command.add_argument(
                 "argv", nargs="+", metavar="ARGUMENT", help="the command, after --"
             )
@@ -182,7 +199,7 @@ def require_machine() -> None:
 def main(argv: Sequence[str]) -> int:
     parsed = arguments(argv)
     work, _ = COMMANDS[parsed.command]
-    extra = (parsed.argv,) if parsed.command == "exec" else ()
+    extra = (parsed.argv,) if parsed.command in RUNNING else ()
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     try:
         hosts = chosen(parsed.hosts)

@@ -11,6 +11,7 @@ program.py.
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import sys
@@ -39,7 +40,8 @@ def install() -> None:
 
 
 def content() -> bytes:
-    """The archive."""
+    """The archive. ImportError where the module did not bring program.py along."""
+    importlib.import_module(_START)
     files = {"__main__.py": f"from {_START} import main\n\nmain()\n"}
     parts = [name for name in sorted(sys.modules) if name.startswith(f"{_PACKAGE}.")]
     for name in parts:

@@ -124,6 +124,7 @@ def apply(change: Change, order: Order, check_mode: bool) -> Outcome:
         if order.confirm_timeout <= 0:
             settle.keep(record)
             return replace(done, open=None)
+        ledger.hand_over(record)
         return done
 
 
@@ -173,6 +174,7 @@ def _record(
         at=ledger.now(),
         who=order.who,
         owner=order.owner,
+        generation=generations.place(order.name),
         paths=tuple(state.path for state in new),
         siblings=ledger.siblings(new, order.name),
         made=tuple(directory for state in old for directory in state.missing),
@@ -197,9 +199,11 @@ def _carry_out(
     problem = settle.activate(record.products, record.units) or proof.judge()
     if problem:
         raise Refused(f"{problem}. {_returned(record, problem)}")
-    kept = record.generation
     return record, Outcome(
-        generation=kept, rehearsal=rehearsal, open=record.id, switch=record.switch
+        generation=record.generation,
+        rehearsal=rehearsal,
+        open=record.id,
+        switch=record.switch,
     )
 
 
@@ -214,12 +218,11 @@ def _arm(
         "who": record.who,
         "served": to_plain(proof.served),
     }
-    kept = generations.keep(old, order.name, note)
+    generations.keep(old, order.name, note)
     kind = switch.arm(order.name, seconds)
     return ledger.advance(
         record,
         State.ARMED,
-        generation=kept,
         units=settle.running(change.products),
         served=proof.served,
         boot=ledger.boot_id(),

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 import grp
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
-from . import host, services, tls_library
+from . import host, scratch, services, tls_library
 from .config.courier_edit import edit
 from .text import clean
 from .transaction import FileState
@@ -83,7 +82,7 @@ def check(
 
 
 def _shell_refuses(path: str, text: str) -> Optional[str]:
-    with tempfile.TemporaryDirectory(prefix="postmaster-tls.", dir="/run") as directory:
+    with scratch.folder("check") as directory:
         copy = os.path.join(directory, os.path.basename(path))
         with open(copy, "wb") as handle:
             handle.write(text.encode("utf-8", "surrogateescape"))

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from . import dovecot, host, services, tls_library
+from . import dovecot, host, scratch, services, tls_library
 from .config import dovecot as language
 from .config.dovecot_edit import Overlay, Wanted, edit
 from .config.vocabulary import WORDS, dovecot_dialect
@@ -68,7 +67,7 @@ def check(made: Candidate, version: str, main: str = MAIN) -> Optional[str]:
     """Why the candidate must not go live, as a sentence with file and line; else ``None``."""
     document = made.document(main)
     text, origins = language.flatten(document)
-    with tempfile.TemporaryDirectory(prefix="postmaster-tls.", dir="/run") as directory:
+    with scratch.folder("check") as directory:
         for index, (path, content) in enumerate(made.pem.items()):
             stand_in = os.path.join(directory, str(index))
             _write(stand_in, content)

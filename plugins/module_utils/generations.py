@@ -24,6 +24,11 @@ KEPT = 3
 _MANIFEST = "manifest.json"
 
 
+def place(name: str) -> str:
+    """The directory of a generation."""
+    return os.path.join(_parent(), name)
+
+
 def keep(old: Sequence[FileState], name: str, noted: Mapping[str, Any]) -> str:
     """Write captured states below STATE_DIR as generation ``name``; returns its directory.
 
@@ -31,7 +36,7 @@ def keep(old: Sequence[FileState], name: str, noted: Mapping[str, Any]) -> str:
     """
     parent = _parent()
     os.makedirs(parent, mode=0o700, exist_ok=True)
-    final, directory = os.path.join(parent, name), os.path.join(parent, f".{name}")
+    final, directory = place(name), os.path.join(parent, f".{name}")
     if os.path.lexists(final):
         raise FileExistsError(f"{final} is there already")
     os.mkdir(directory, 0o700)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import json
+import math
 import os
 import time
 from collections.abc import Iterable
@@ -66,7 +67,8 @@ class Record:
     ``units`` ran and ``served`` shook hands before it, so both must again. ``siblings`` and
     ``made`` are staged files and the directories made for them. ``deadline`` is in seconds of
     CLOCK_MONOTONIC in the boot ``boot``. ``who`` is for people, ``owner`` for the controller that
-    has to tell whether the run that began this still lives.
+    has to tell whether the run that began this still lives. ``handed_over``: the module is done,
+    and the controller is to prove and confirm it.
     """
 
     id: str
@@ -84,11 +86,12 @@ class Record:
     boot: str = ""
     deadline: float = 0.0
     switch: str = ""
+    handed_over: bool = False
 
     @property
     def seconds_left(self) -> float:
         """Until it goes back by itself; negative when that is over, also by a reboot."""
-        return self.deadline - time.monotonic() if self.boot == boot_id() else -1.0
+        return self.deadline - time.monotonic() if self.boot == boot_id() else -math.inf
 
 
 class Broken(Exception):
@@ -136,6 +139,13 @@ def advance(record: Record, state: State, **changes: object) -> Record:
     if state not in NEXT[record.state]:
         raise ValueError(f"a change that is {record.state.value} cannot become {state.value}")
     new = replace(record, state=state, **changes)  # type: ignore[arg-type]
+    _write(new)
+    return new
+
+
+def hand_over(record: Record) -> Record:
+    """Write down that from now on the controller is waited for."""
+    new = replace(record, handed_over=True)
     _write(new)
     return new
 

@@ -6,6 +6,7 @@
     fire STATE LOCK ID          take the change ID back if it is still open; called by the timer
     wait STATE LOCK ID SECONDS  the same after so many seconds, where there is no systemd
     boot STATE LOCK             end whatever change is open, before the servers start
+    ready STATE LOCK            nothing: it runs, that is all
     hold DIRECTORY COMMAND …    a rehearsal's server: until standard input ends (rehearsal.py)
 
 A restore that fails (a disk that is read-only for now) is tried again until it succeeds.
@@ -41,6 +42,8 @@ def _fire(arguments: Sequence[str]) -> int:
 
 
 def _wait(arguments: Sequence[str]) -> int:
+    if os.fork():
+        return 0
     _at(arguments[0], arguments[1])
     deadline = time.monotonic() + float(arguments[3])
     while time.monotonic() < deadline:
@@ -59,11 +62,16 @@ def _hold(arguments: Sequence[str]) -> int:
     return rehearsal.hold(arguments[0], arguments[1:])
 
 
+def _ready(_arguments: Sequence[str]) -> int:
+    return 0
+
+
 _VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "fire": _fire,
     "wait": _wait,
     "boot": _boot,
     "hold": _hold,
+    "ready": _ready,
 }
 
 
@@ -101,11 +109,13 @@ def _insist(task: Callable[[], None]) -> int:
     for _try in range(TRIES):
         try:
             task()
-        except (OSError, ValueError, transaction.Refused, ledger.Broken) as error:
+            return 0
+        except ledger.Broken as error:  # nothing that time mends
+            print(error, file=sys.stderr)
+            return 1
+        except (OSError, ValueError, transaction.Refused) as error:
             print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
             time.sleep(RETRY)
-            continue
-        return 0
     return 1
 
 

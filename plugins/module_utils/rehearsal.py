@@ -7,7 +7,7 @@ A server's own checker takes what then ends every handshake; only a server that 
 a configuration. The instance has a directory of its own below /run and is held by a process that
 ends with this one, also when this one is killed: it sees its standard input end, kills whatever
 descends from it (also what made itself a daemon: prctl(2) PR_SET_CHILD_SUBREAPER), and removes
-the directory. What a kill of both leaves, the next run sweeps.
+the directory. What a kill of both leaves, the next run sweeps (scratch.py).
 
 When the candidate fails, the configuration of now is rehearsed the same way. If that fails too,
 the fault is the rehearsal's (a security module, a missing program) or no new one, and is told as
@@ -23,18 +23,15 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from . import bundle, host, local_proof, transport
+from . import bundle, host, local_proof, scratch, transport
 from .model import Endpoint, Service, TlsMode
 from .text import clean
 
-RUN = "/run"
-PREFIX = "postmaster-tls-rehearsal."
 PATIENCE = 10.0
 """Seconds from the start of an instance to a handshake on each of its ports."""
 END = 3.0
@@ -98,7 +95,8 @@ def rehearse(
 
 def play(prepare: Prepare, kinds: Sequence[Kind]) -> Optional[str]:
     """Start an instance, shake hands on each port, end it. What was wrong, or ``None``."""
-    with _directory() as directory:
+    with scratch.folder("rehearsal") as directory:
+        os.chmod(directory, 0o711)  # noqa: S103 - the server's own users have to get through
         numbers = dict(zip(kinds, transport.free_ports(len(kinds))))
         instance = prepare(directory, numbers)
         endpoints = [Endpoint("127.0.0.1", port, *kind) for kind, port in instance.ports.items()]
@@ -114,16 +112,6 @@ def _complaint(log: str) -> str:
     words = [line for line in lines if any(mark in line for mark in marks)]
     words = [line for line in words if "setrlimit" not in line]
     return f"; the server says: {clean(words[-1], 300)}" if words else ""
-
-
-@contextlib.contextmanager
-def _directory() -> Iterator[str]:
-    directory = tempfile.mkdtemp(prefix=PREFIX, dir=RUN)
-    try:
-        os.chmod(directory, 0o711)  # noqa: S103 - the server's own users have to get through
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -241,9 +229,3 @@ def descendants(root: int) -> list[int]:
         found += below
         todo += below
     return found
-
-
-def sweep() -> None:
-    """Remove what rehearsals left that were killed together with their holder."""
-    for path in host.glob_files(f"{RUN}/{PREFIX}*"):
-        shutil.rmtree(path, ignore_errors=True)

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Sequence
 
-from . import host
+from . import host, scratch
 
 DAYS = 365
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -34,7 +33,7 @@ def make(names: Sequence[str]) -> tuple[bytes, bytes]:
     for name in names or ("",):
         if len(name) > 253 or not _NAME.match(name):
             raise CannotMake(f"{name[:64]!r} is no host name; set mail_tls_names")
-    with tempfile.TemporaryDirectory(prefix="postmaster-tls.") as directory:
+    with scratch.folder("key") as directory:
         with open(os.path.join(directory, "request"), "w", encoding="ascii") as handle:
             handle.write(_request(names))
         answer = host.run(_command(directory))

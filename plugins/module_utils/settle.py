@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Optional, Protocol
 
-from . import courier_change, dovecot_change, generations, ledger, rehearsal, switch, transaction
+from . import courier_change, dovecot_change, generations, ledger, scratch, switch, transaction
 from .ledger import Record, State
 from .local_proof import LocalProof
 from .transaction import Refused
@@ -96,7 +96,7 @@ def clear(record: Record) -> None:
         generations.prune(record.generation)
     elif record.generation:
         generations.drop(record.generation)
-    rehearsal.sweep()
+    scratch.sweep()
     ledger.close()
 
 
@@ -149,9 +149,10 @@ def resolve(record: Record, start: bool = True) -> str:
 def abandoned(record: Record) -> bool:
     """Whether nobody is to be waited for. The caller holds the lock, so no module is at work.
 
-    What is swapped waits for a controller, or for the switch.
+    What was handed over waits for a controller, or for the switch.
     """
-    return record.state is not State.SWAPPED or record.seconds_left < -GRACE
+    handed_over = record.state is State.SWAPPED and record.handed_over
+    return not handed_over or record.seconds_left < -GRACE
 
 
 @contextlib.contextmanager

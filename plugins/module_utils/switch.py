@@ -24,6 +24,7 @@ import sys
 from typing import Optional
 
 from . import bundle, host, transaction
+from .text import clean
 
 BOOTED = "/run/systemd/system"  # sd_booted(3)
 UNIT_DIR = "/etc/systemd/system"
@@ -45,6 +46,9 @@ def command(verb: str, *arguments: str) -> list[str]:
 def arm(name: str, seconds: float) -> str:
     """Set the switch for the change ``name``; says which kind. OSError when none can be set."""
     bundle.install()
+    tried = host.run(command("ready"))
+    if tried.rc:
+        raise OSError(f"{bundle.path()} does not run: {clean(tried.stderr.strip()[-300:], 300)}")
     if os.path.isdir(BOOTED):
         _write_boot_unit()
         if _timer(name, seconds) is None:
@@ -79,14 +83,15 @@ def _timer(name: str, seconds: float) -> Optional[str]:
 
 
 def _wait_in_a_process(name: str, seconds: float) -> None:
-    # Not run_command: it must outlive the module.
-    subprocess.Popen(  # pylint: disable=ansible-bad-function,consider-using-with
+    # Not run_command: what this starts goes on when the module is gone, with none of its pipes.
+    subprocess.run(  # pylint: disable=ansible-bad-function
         command("wait", name, f"{seconds:.1f}"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         cwd="/",
+        check=True,
     )
 
 
@@ -106,7 +111,7 @@ def boot_unit_text() -> str:
         "[Unit]\nDescription=Take back an unconfirmed change of the mail server\n"
         f"ConditionPathExists={state}/transaction.json\nRequiresMountsFor={state}\n"
         f"After=local-fs.target\nBefore={_SERVERS}\n"
-        f"[Service]\nType=oneshot\nExecStart={' '.join(command('boot'))}\n"
+        f"[Service]\nType=oneshot\nTimeoutStartSec=90\nExecStart={' '.join(command('boot'))}\n"
         "[Install]\nWantedBy=multi-user.target\n"
     )
 

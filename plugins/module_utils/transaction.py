@@ -201,11 +201,11 @@ def install(state: FileState, token: str = "", staged: bool = False) -> None:
         os.makedirs(directory, mode=0o755, exist_ok=True)
         temporary = sibling(state, token or secrets.token_hex(6))
         try:
-            if not staged:
-                unstage((temporary,))
-                write_new(temporary, state)
-            else:
+            if staged:
                 _set_aside(real, aside(state, token))
+            else:
+                unstage((temporary,) if token else ())
+                write_new(temporary, state)
             os.replace(temporary, real)
         except BaseException:
             with contextlib.suppress(OSError):

@@ -14,8 +14,12 @@ author:
   - The postmaster.tls authors (@postmaster-tls)
 description:
   - Works out the smallest change after which the server meets the profile, carries it out with
-    P(postmaster.tls.server_config#module), and then shakes hands with every port from the
-    controller. A port that served TLS before and does not now makes every file go back.
+    P(postmaster.tls.server_config#module), and then looks at every port from the controller. A port
+    that served TLS before and does not now makes every file go back, and so does a check that
+    passed at a port and fails now. Else the change is confirmed.
+  - Until then it is only lent. A switch on the host takes it back after O(confirm_timeout) seconds,
+    whatever becomes of the controller.
+  - What a run left that was killed is ended first; a run that is still at work is waited for.
   - What is already as hard as the profile, or harder, stays as it is. Settings that have nothing
     to do with TLS stay as they are.
   - A server whose configuration is broken is refused and left untouched.
@@ -62,9 +66,20 @@ options:
     choices: [all, evidence]
     default: all
   prove:
-    description: Whether to shake hands from the controller after a change.
+    description: Whether to look at the ports from the controller before and after a change.
     type: bool
     default: true
+  confirm_timeout:
+    description:
+      - Seconds after which the host takes a change back by itself unless it was proven and
+        confirmed.
+    type: int
+    default: 120
+  open:
+    description:
+      - The change that P(postmaster.tls.server_info#module) found open on the host, where
+        O(servers) is given.
+    type: dict
 attributes:
   check_mode:
     description: Says exactly what would change, after the same checks of the candidate.
@@ -105,4 +120,14 @@ generation:
   returned: changed
   type: str
   sample: /var/lib/postmaster-tls/generations/20261124T103501Z-5f0c
+rehearsal:
+  description: Whether the candidate was tried in a private instance of the server first.
+  returned: when something was to be done
+  type: dict
+  sample: {done: true, reason: '', ports: [imap starttls, imap implicit], seconds: 0.49}
+switch:
+  description: What would have taken the change back, had it not been confirmed.
+  returned: when something was to be done
+  type: str
+  sample: systemd
 """

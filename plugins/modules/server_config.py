@@ -15,24 +15,32 @@ author:
 description:
   - Puts native settings in force, neutralises assignments that would win over them, makes a
     self-signed certificate where one is asked for, and keeps others from reading private keys.
-  - The candidate is checked before anything is touched. Files are replaced atomically and a copy
-    of the old ones is kept on the host. The server is made to read the new ones, and each port
-    that was open must then complete a TLS handshake. If one does not, every file goes back to
-    what it was, byte for byte.
+  - The candidate is checked before anything is touched, and rehearsed in a private instance of the
+    real server on loopback and high ports. Files are then replaced atomically and a copy of the old
+    ones is kept on the host. The server is made to read the new ones, and each port that was open
+    must complete a TLS handshake. If one does not, every file goes back to what it was, byte for
+    byte.
+  - From before the first file is replaced until the change is confirmed there is a switch on the
+    host that takes the change back, whatever becomes of this module, of the controller and of the
+    network. See docs/transaction.md of the collection.
   - Dovecot settings go into one own file that is read last; Courier's are set where they stand.
   - Usually called by P(postmaster.tls.hardening#module), which works out what is to be written.
 options:
   product:
-    description: The server to change.
+    description: The server to change. Required where O(state=present).
     type: str
     choices: [dovecot, courier]
-    required: true
   state:
     description:
       - V(present) puts the settings in force.
-      - V(restored) puts back the files of O(generation).
+      - V(restored) has every file as it was before the kept change O(generation), which takes later
+        changes back as well.
+      - V(confirmed) keeps the open change O(transaction) for good.
+      - V(reverted) takes the open change O(transaction) back now.
+      - V(settled) ends what a killed run left, and waits up to O(wait) seconds for a change that
+        another run has open.
     type: str
-    choices: [present, restored]
+    choices: [present, restored, confirmed, reverted, settled]
     default: present
   config_file:
     description:
@@ -168,8 +176,39 @@ options:
         choices: [implicit, starttls]
         required: true
   generation:
-    description: The folder of the generation to put back.
-    type: path
+    description:
+      - The change before which the files are wanted. A number, V(1) for the last change, or the
+        name of a kept generation.
+      - Required where O(state=restored).
+    type: str
+  transaction:
+    description:
+      - The open change, as RV(transaction) named it.
+      - Required where O(state=confirmed) or O(state=reverted).
+    type: str
+  confirm_timeout:
+    description:
+      - Seconds after which the host takes the change back by itself, unless it is confirmed by a
+        call with O(state=confirmed).
+      - With V(0) the handshakes on the host itself confirm it.
+    type: int
+    default: 0
+  wait:
+    description: Seconds to wait for another run that has a change open on the host.
+    type: int
+    default: 0
+  who:
+    description: Who wants the change, for the journal on the host.
+    type: str
+    default: ''
+  owner:
+    description: The run that wants the change, so that another can tell whether it still lives.
+    type: str
+    default: ''
+  reason:
+    description: Why a change is taken back, for the journal on the host.
+    type: str
+    default: ''
 attributes:
   check_mode:
     description: Says exactly what would change, after the same checks of the candidate.
@@ -197,25 +236,57 @@ EXAMPLES = r"""
       - {service: imap, address: '*', port: 143, tls_mode: starttls}
       - {service: imap, address: '*', port: 993, tls_mode: implicit}
 
-- name: Put back what was there before
+- name: Put back what was there before the last change
   postmaster.tls.server_config:
-    product: dovecot
     state: restored
-    generation: /var/lib/postmaster-tls/generations/20261124T103501Z-5f0c
+    generation: 1
 """
 
 RETURN = r"""
 paths:
   description: The files that changed, or would change.
-  returned: success
+  returned: when O(state=present) or O(state=restored)
   type: list
   elements: str
-  sample: [/etc/dovecot/conf.d/99-postmaster-tls.conf]
+  sample: [/etc/dovecot/conf.d/99-postmaster-tls.conf, /etc/dovecot/conf.d/10-ssl.conf]
 generation:
   description: Where the old files are kept on the host; null when nothing changed.
-  returned: success
+  returned: when O(state=present) or O(state=restored)
   type: str
-  sample: /var/lib/postmaster-tls/generations/20261124T103501Z-5f0c
+  sample: /var/lib/postmaster-tls/generations/20261124T140144Z-141b910d
+rehearsal:
+  description:
+    - Whether the candidate was tried in a private instance of the server, on which kinds of ports,
+      and how long that took. Where it could not be, C(reason) says why. Null when nothing changed.
+  returned: when O(state=present) or O(state=restored)
+  type: dict
+  sample:
+    done: true
+    reason: ''
+    ports: [imap starttls, imap implicit, pop3 starttls, pop3 implicit]
+    seconds: 0.49
+transaction:
+  description:
+    - The name of the change that waits for a confirmation; null when there is none to wait for.
+  returned: when O(state=present) or O(state=restored)
+  type: str
+  sample: 20261124T140144Z-141b910d
+switch:
+  description:
+    - What takes the change back when nobody confirms it. C(systemd) is a timer, and a unit for the
+      case that the host restarts meanwhile; C(process) is a process where there is no systemd.
+  returned: when O(state=present) or O(state=restored)
+  type: str
+  sample: systemd
+notes:
+  description: What was found of a run that was killed, and how it was ended.
+  returned: when O(state=present), O(state=restored) or O(state=settled)
+  type: list
+  elements: str
+  sample:
+    - >-
+      the change 20261124T140505Z-13a9dd5e was left swapped by root@laptop: Every file is as it was
+      before and the server has read it again
 """
 
 import re

@@ -96,6 +96,18 @@ problems:
   sample:
     - message: "dovecot could not be observed, which is a fault of this collection: MemoryError"
       origin: null
+transaction:
+  description: >-
+    The change that is open on this host, C(null) where there is none: one that a run is at, or that
+    a killed run left.
+  returned: always
+  type: dict
+  sample:
+    id: 20261124T140505Z-13a9dd5e
+    state: swapped
+    products: [dovecot]
+    at: '2026-11-24T14:05:05Z'
+    who: root@laptop
 """
 
 from typing import Optional

@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils import courier_change, host
+from ansible_collections.postmaster.tls.plugins.module_utils import courier_change
 from ansible_collections.postmaster.tls.plugins.module_utils.config.courier_edit import (
     MARK,
     Stale,
@@ -30,13 +28,7 @@ GNUTLS = TlsLibrary("gnutls", "3.7.9", "/usr/lib/libgnutls.so.30")
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Courier's folder, with /run and the TLS library replaced."""
-    real = tempfile.TemporaryDirectory
-
-    def below(prefix: str = "", dir: str = "") -> Any:
-        assert dir == "/run"
-        return real(prefix=prefix, dir=str(tmp_path))
-
-    monkeypatch.setattr(courier_change.tempfile, "TemporaryDirectory", below)
+    monkeypatch.setattr(courier_change.scratch, "RUN", str(tmp_path))
     monkeypatch.setattr(courier_change.tls_library, "linked", lambda _path: None)
     (tmp_path / "imapd").write_bytes(b"IMAPDSTART=YES\nIMAP_TLS_REQUIRED=0\n# caf\xe9\n")
     (tmp_path / "imapd-ssl").write_bytes(b"IMAP_TLS_REQUIRED=0\nTLS_CACHESIZE=1\n")
@@ -151,42 +143,18 @@ def test_the_library_is_asked_for_what_it_will_read(
 # Activation
 
 
-@pytest.mark.parametrize(
-    ("active", "restarted"),
-    [
-        ({}, None),
-        ({"courier-imap": True}, ["courier-imap"]),
-        (
-            {"courier-imap": True, "courier-pop": None, "courier-pop-ssl": True},
-            ["courier-imap", "courier-pop-ssl"],
-        ),
-    ],
-)
-def test_only_running_units_are_restarted(
-    active: dict[str, Optional[bool]],
-    restarted: Optional[list[str]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    commands: list[list[str]] = []
-    answer = host.Result(0, "", "")
-
-    def run(argv: Sequence[str], timeout: float = 30.0) -> host.Result:
-        commands.append(list(argv))
-        return answer
-
+def test_the_units_that_ran_are_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
+    active = {"courier-imap.service": True, "courier-pop-ssl.service": True}
+    asked: list[Any] = []
     monkeypatch.setattr(
         courier_change.host,
-        "unit",
-        lambda name: Unit(name, True, active.get(name.replace(".service", ""), False)),
+        "units",
+        lambda names: tuple(Unit(name, True, active.get(name)) for name in names),
     )
-    monkeypatch.setattr(courier_change.host, "run", run)
-    assert courier_change.activate() is None
-    assert commands == ([["systemctl", "restart", *restarted]] if restarted else [])
-    answer = host.Result(1, "", "Job failed")
-    if restarted:
-        said = courier_change.activate()
-        assert said is not None
-        assert said.endswith("failed: Job failed")
+    monkeypatch.setattr(courier_change.services, "bring", lambda *args: asked.append(args))
+    assert courier_change.running() == tuple(active)
+    assert courier_change.activate(tuple(active)) is None
+    assert asked == [(tuple(active), "restart")]
 
 
 def test_a_certificate_file_that_cannot_be_served_is_refused(folder: Path) -> None:

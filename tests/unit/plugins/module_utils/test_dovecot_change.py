@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
@@ -43,13 +42,7 @@ class Node:
         self.asked: list[dict[str, str]] = []
         self.rejected: dict[str, str] = {}
         self.library: Optional[TlsLibrary] = LIBRARY
-        real = tempfile.TemporaryDirectory
-
-        def below(prefix: str = "", dir: str = "") -> Any:
-            assert dir == "/run"
-            return real(prefix=prefix, dir=str(root))
-
-        monkeypatch.setattr(dovecot_change.tempfile, "TemporaryDirectory", below)
+        monkeypatch.setattr(dovecot_change.scratch, "RUN", str(root))
         monkeypatch.setattr(dovecot_change.host, "run", self.run)
         monkeypatch.setattr(dovecot_change.dovecot, "linked_library", lambda: self.library)
         monkeypatch.setattr(dovecot_change.tls_library, "expand", self.expand)
@@ -209,27 +202,26 @@ def test_keys_are_for_root_alone() -> None:
 # Activation
 
 
-@pytest.mark.parametrize(
-    ("active", "command"),
-    [
-        (True, ["systemctl", "reload", "dovecot.service"]),
-        (None, ["doveadm", "reload"]),
-        (False, None),
-    ],
-)
-def test_a_running_dovecot_is_reloaded_and_a_stopped_one_stays_so(
-    active: Optional[bool],
-    command: Optional[list[str]],
-    node: Node,
-    monkeypatch: pytest.MonkeyPatch,
+def test_without_systemd_dovecot_is_asked_itself(
+    node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unit = Unit("dovecot.service", True, active)
+    unit = Unit("dovecot.service", True, None)
     monkeypatch.setattr(dovecot_change.host, "unit", lambda _name: unit)
-    assert dovecot_change.activate() is None
-    assert node.commands == ([command] if command else [])
-    if command:
-        node.answers[command[0]] = host.Result(1, "", "Job failed\n\x1b")
-        assert dovecot_change.activate() == f"{' '.join(command)} failed: Job failed\\x0a\\x1b"
+    assert dovecot_change.running() == ()
+    assert dovecot_change.activate(()) is None
+    assert node.commands == [["doveadm", "reload"]]
+    node.answers["doveadm"] = host.Result(1, "", "failed\n\x1b")
+    assert dovecot_change.activate(()) == "doveadm reload failed: failed\\x0a\\x1b"
+
+
+def test_a_running_unit_is_reloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    unit = Unit("dovecot.service", True, True)
+    asked: list[Any] = []
+    monkeypatch.setattr(dovecot_change.host, "unit", lambda _name: unit)
+    monkeypatch.setattr(dovecot_change.services, "bring", lambda *args: asked.append(args))
+    assert dovecot_change.running() == ("dovecot.service",)
+    assert dovecot_change.activate(("dovecot.service",)) is None
+    assert asked == [(("dovecot.service",), "reload")]
 
 
 def pair(directory: Path, name: str) -> tuple[str, str]:

@@ -126,12 +126,28 @@ def test_a_server_that_needs_a_moment_gets_it(world: World) -> None:
     assert world.time == pytest.approx(4 * local_proof.PAUSE)
 
 
-def test_patience_ends(world: World) -> None:
+def test_a_port_that_answers_without_tls_is_not_waited_for_long(world: World) -> None:
     proof = LocalProof([endpoint()])
     proof.remember()
     world.dead = {143: (ALERT,)}
     assert proof.judge() is not None
+    assert local_proof.SETTLED < world.time < local_proof.SETTLED + 2 * local_proof.PAUSE
+
+
+def test_patience_with_a_port_that_does_not_answer_ends(world: World) -> None:
+    proof = LocalProof([endpoint()])
+    proof.remember()
+    world.closed = {143}
+    assert proof.judge() is not None
     assert local_proof.PATIENCE < world.time < local_proof.PATIENCE + 2 * local_proof.PAUSE
+
+
+def test_what_served_before_is_known(world: World) -> None:
+    world.closed, world.dead = {110}, {995: (ALERT,)}
+    proof = LocalProof([endpoint(port=p) for p in (110, 143, 995)])
+    proof.remember()
+    assert [e.port for e in proof.endpoints] == [143, 995]
+    assert [e.port for e in proof.served] == [143]
 
 
 def test_without_ports_there_is_nothing_to_prove(world: World) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import ssl
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils import host, selfsigned
+from ansible_collections.postmaster.tls.plugins.module_utils import host, scratch, selfsigned
 from ansible_collections.postmaster.tls.plugins.module_utils.selfsigned import CannotMake, make
 
 needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not here")
@@ -57,7 +56,7 @@ def test_a_long_name_is_cut_in_the_common_name_only(tmp_path: Path) -> None:
 
 @needs_openssl
 def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(scratch, "RUN", str(tmp_path))
     make(["mail.example.org"])
     assert list(tmp_path.iterdir()) == []
 
@@ -72,7 +71,7 @@ def test_the_key_is_written_where_only_its_owner_can_look(
         seen.append(os.stat(folder).st_mode & 0o777)
         return host.Result(1, "", "x\nno entropy\n")
 
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(scratch, "RUN", str(tmp_path))
     monkeypatch.setattr(selfsigned.host, "run", run)
     with pytest.raises(CannotMake, match=r"could not make a certificate: no entropy$"):
         make(["mail.example.org"])

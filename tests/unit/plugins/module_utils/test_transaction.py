@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,26 +23,16 @@ from ansible_collections.postmaster.tls.plugins.module_utils.transaction import 
     FileState,
     Refused,
     capture,
-    generations,
     install,
-    keep,
-    load,
     lock,
     resolve,
     restore,
+    stage,
     swap,
+    unstage,
 )
 
 OLD, NEW = b"ssl = yes\n", b"ssl = required\n\xff\x00"
-
-
-@pytest.fixture
-def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Generations below tmp_path; kept files are root's, so chown is left out for others."""
-    monkeypatch.setattr(transaction, "STATE_DIR", str(tmp_path / "state"))
-    if os.geteuid():
-        monkeypatch.setattr(os, "fchown", lambda *_: None)
-    return tmp_path / "state"
 
 
 def mine(path: Path, content: Optional[bytes] = NEW, mode: int = 0o640) -> FileState:
@@ -500,92 +490,11 @@ def test_the_last_changed_is_restored_first(
     swap([mine(path) for path in paths])
     order: list[str] = []
     real = transaction.install
-    monkeypatch.setattr(transaction, "install", lambda s: (order.append(s.path), real(s)))
+    monkeypatch.setattr(
+        transaction, "install", lambda s, _token="": (order.append(s.path), real(s))
+    )
     restore(old)
     assert order == [str(path) for path in reversed(paths)]
-
-
-# ---------------------------------------------------------------------------------------------
-# Generations
-
-
-def test_what_is_kept_is_what_is_loaded(state_dir: Path, tmp_path: Path) -> None:
-    states = (
-        FileState("/etc/a", NEW, 0o640, 5, 6, (("user.x", b"\x00\xff"),)),
-        FileState("/etc/none"),
-        FileState("/etc/key", None, 0o600, 1, 2, (), True),
-        FileState("/etc/empty", b""),
-    )
-    directory = keep(states, "20260101T000000Z-0001", {"product": "dovecot"})
-    assert load(directory) == states
-    assert generations() == [directory]
-    note = json.loads((Path(directory) / "manifest.json").read_text())["note"]
-    assert note == {"product": "dovecot"}
-
-
-def test_directories_to_take_away_are_kept_as_well(state_dir: Path, tmp_path: Path) -> None:
-    path = tmp_path / "private" / "key"
-    directory = keep([capture(str(path))], "1", {})
-    install(mine(path))
-    restore(load(directory))
-    assert not (tmp_path / "private").exists()
-
-
-def test_generations_are_for_root_alone(state_dir: Path) -> None:
-    directory = Path(keep([FileState("/etc/a", b"secret")], "1", {}))
-    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-    assert stat.S_IMODE(directory.parent.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(p.stat().st_mode) for p in directory.iterdir()} == {0o600}
-
-
-def test_three_generations_are_kept(state_dir: Path) -> None:
-    kept = [keep([FileState("/etc/a", b"x")], f"2026010{n}T000000Z-0000", {}) for n in range(1, 6)]
-    assert generations() == kept[2:]
-
-
-def test_the_generation_just_kept_stays_when_the_clock_went_back(state_dir: Path) -> None:
-    future = [keep([FileState("/etc/a", b"x")], f"2036010{n}T000000Z-0000", {}) for n in (1, 2, 3)]
-    now = keep([FileState("/etc/a", b"now")], "20260101T000000Z-0000", {})
-    assert load(now)[0].content == b"now"
-    assert generations() == [now, *future[1:]]
-
-
-def test_no_generation_is_kept_where_one_of_that_name_is(state_dir: Path) -> None:
-    directory = keep([FileState("/etc/a", b"x")], "1", {})
-    with pytest.raises(FileExistsError):
-        keep([FileState("/etc/a", b"y")], "1", {})
-    assert load(directory)[0].content == b"x"
-
-
-def test_without_generations_there_are_none(state_dir: Path) -> None:
-    assert generations() == []
-
-
-@pytest.mark.parametrize(
-    "manifest",
-    [
-        b"",
-        b"{",
-        b"[]",
-        b"{}",
-        b"\xff",
-        b'{"files": 3}',
-        b'{"files": [{}]}',
-        b'{"files": ["a"]}',
-        b'{"files": [{"path": "/a", "file": "0"}]}',
-        b'{"files": [{"path": "/a", "file": null, "mode": 1, "uid": 0, "gid": 0, "xattrs": 1}]}',
-    ],
-)
-def test_a_manifest_of_another_shape_is_a_value_error(manifest: bytes, tmp_path: Path) -> None:
-    (tmp_path / "0").write_bytes(b"")
-    (tmp_path / "manifest.json").write_bytes(manifest)
-    with pytest.raises(ValueError):  # noqa: PT011  # JSON's own words, or ours
-        load(str(tmp_path))
-
-
-def test_a_generation_that_is_gone_is_an_os_error(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="No such file"):
-        load(str(tmp_path / "gone"))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -600,30 +509,94 @@ sys.stdin.read()
 """
 
 
-def test_a_lock_that_another_process_holds_is_refused(tmp_path: Path) -> None:
-    path = str(tmp_path / "lock")
+@pytest.fixture(autouse=True)
+def lock_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(transaction, "LOCK_FILE", str(tmp_path / "lock"))
+    return str(tmp_path / "lock")
+
+
+def test_a_lock_that_another_process_holds_is_refused(lock_file: str) -> None:
+    path = lock_file
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(Refused, match=f"another run .* holds {path}"), lock(path):
+        with pytest.raises(Refused, match=f"another run .* holds {path}"), lock():
             pass
         holder.communicate()
-    with lock(path):
+    with lock():
         pass
 
 
-def test_a_lock_is_free_again_after_a_fault(tmp_path: Path) -> None:
-    path = str(tmp_path / "lock")
-    with pytest.raises(ZeroDivisionError), lock(path):
+def test_a_lock_is_free_again_after_a_fault() -> None:
+    with pytest.raises(ZeroDivisionError), lock():
         raise ZeroDivisionError
-    with lock(path), pytest.raises(Refused), lock(path):
+    with lock(), pytest.raises(Refused), lock():
         pass
 
 
 def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OSError, match="symbolic links"), lock(str(tmp_path / "lock")):
+    with pytest.raises(OSError, match="symbolic links"), lock():
         pass
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_lock_is_waited_for(lock_file: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, lock_file], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdin is not None
+        assert holder.stdout.readline() == b"held\n"
+        timer = threading.Timer(0.2, holder.stdin.close)
+        timer.start()
+        with lock(wait=30.0):
+            assert holder.wait(30) == 0
+        timer.join()
+
+
+# ---------------------------------------------------------------------------------------------
+# Staged beside the live files
+
+
+def test_what_is_staged_touches_nothing_live(tmp_path: Path) -> None:
+    path = made(tmp_path / "a.conf")
+    stage([mine(path), mine(tmp_path / "new" / "b.conf")], "T")
+    assert path.read_bytes() == OLD
+    assert (tmp_path / ".a.conf.T").read_bytes() == NEW
+    assert stat.S_IMODE((tmp_path / ".a.conf.T").stat().st_mode) == 0o640
+    assert (tmp_path / "new" / ".b.conf.T").read_bytes() == NEW
+    unstage(
+        [str(tmp_path / ".a.conf.T"), str(tmp_path / "new" / ".b.conf.T")], [str(tmp_path / "new")]
+    )
+    assert list(tree(tmp_path)) == ["a.conf"]
+
+
+def test_going_back_needs_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old file waits under another name: on a full disk it can still be renamed."""
+    path = made(tmp_path / "a.conf")
+    number, old, new = path.stat().st_ino, capture(str(path)), mine(path)
+    stage([new], "T")
+    swap([new], "T", staged=True)
+    assert path.read_bytes() == NEW
+
+    def full(*_arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(transaction, "write_new", full)
+    restore([old], "T")
+    assert capture(str(path)) == old
+    assert path.stat().st_ino == number
+    assert list(tree(tmp_path)) == ["a.conf"]
+
+
+def test_an_old_file_that_was_tampered_with_is_not_put_back(tmp_path: Path) -> None:
+    path = made(tmp_path / "a.conf")
+    old, new = capture(str(path)), mine(path)
+    stage([new], "T")
+    swap([new], "T", staged=True)
+    (tmp_path / ".a.conf.T.old").write_bytes(b"other")
+    restore([old], "T")
+    assert path.read_bytes() == OLD

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import re
@@ -22,10 +21,12 @@ from ansible.module_utils.common.text.converters import to_bytes
 from ansible_collections.postmaster.tls.plugins.module_utils import (
     courier_change,
     dovecot_change,
+    rehearsal,
     selfsigned,
+    settle,
     transaction,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Endpoint
+from ansible_collections.postmaster.tls.plugins.module_utils.model import Endpoint, Service, TlsMode
 from ansible_collections.postmaster.tls.plugins.modules import server_config
 
 MADE = (b"-----BEGIN CERTIFICATE-----\nc\n", b"-----BEGIN PRIVATE KEY-----\nSECRET\n")
@@ -46,25 +47,37 @@ class Node:
         self.write("imapd-ssl", "IMAP_TLS_REQUIRED=0\n")
         self.write("mail.key", "SECRET", 0o644)
         monkeypatch.setattr(transaction, "STATE_DIR", str(root / "state"))
-        locked = functools.partial(transaction.lock, str(root / "lock"))
-        monkeypatch.setattr(transaction, "lock", locked)
+        monkeypatch.setattr(transaction, "LOCK_FILE", str(root / "lock"))
         if os.geteuid():
             monkeypatch.setattr(os, "fchown", lambda *_: None)
         for change in (dovecot_change, courier_change):
             monkeypatch.setattr(change, "check", lambda *_: self._step("check"))
-            monkeypatch.setattr(change, "activate", lambda: self._step("activate"))
+            monkeypatch.setattr(change, "running", lambda: ())
+            monkeypatch.setattr(change, "activate", lambda _units: self._step("activate"))
         monkeypatch.setattr(courier_change, "group", lambda: GROUP)
         monkeypatch.setattr(selfsigned, "make", lambda names: MADE)
-        monkeypatch.setattr(server_config, "LocalProof", self._proof)
+        monkeypatch.setattr(server_config.change, "LocalProof", self._proof)
+        monkeypatch.setattr(settle, "LocalProof", self._proof)
+        monkeypatch.setattr(server_config.rehearsal, "rehearse", self._rehearse)
+        monkeypatch.setattr(server_config.change.switch, "arm", lambda *_: "systemd")
+        monkeypatch.setattr(server_config.change.switch, "disarm", lambda _name: None)
+        monkeypatch.setattr(settle.scratch, "sweep", lambda: None)
 
     def _step(self, name: str) -> Optional[str]:
         self.steps.append(name)
         return self.problems.get(name)
 
+    def _rehearse(self, candidate: Any, now: Any, kinds: Any) -> Any:
+        self.rehearsed = (candidate, now, kinds)
+        return rehearsal.Rehearsal(True), self._step("rehearse")
+
     def _proof(self, endpoints: Sequence[Endpoint]) -> Any:
-        node, self.endpoints = self, list(endpoints)
+        node, self.endpoints = self, list(endpoints) or self.endpoints
 
         class Proof:
+            endpoints = tuple(node.endpoints)
+            served = ()
+
             def remember(self) -> None:
                 node._step("remember")
 
@@ -139,7 +152,7 @@ def test_a_dovecot_is_changed_all_together(node: Node) -> None:
     names = ("10-ssl.conf", "99-postmaster-tls.conf", "mail.key", "new.crt", "new.key")
     assert result["changed"] is True
     assert sorted(Path(path).name for path in result["paths"]) == sorted(names)
-    assert node.steps == ["check", "remember", "activate", "judge"]
+    assert node.steps == ["check", "remember", "rehearse", "activate", "judge"]
     after = node.tree()
     assert after["new.crt"] == (MADE[0], 0o644)
     assert after["new.key"] == (MADE[1], 0o400)
@@ -154,7 +167,7 @@ def test_check_mode_says_the_same_and_does_nothing(node: Node) -> None:
     before = node.tree()
     predicted = node.harden(_ansible_check_mode=True)
     assert node.tree() == before
-    assert node.steps == ["check"]
+    assert node.steps == ["check", "remember", "rehearse"]
     assert predicted["generation"] is None
     real = node.harden()
     assert (predicted["paths"], predicted["diff"]) == (real["paths"], real["diff"])
@@ -178,8 +191,9 @@ def test_keys_are_in_no_answer(node: Node) -> None:
     ("step", "message"),
     [
         ("check", "^10-ssl.conf:1: no$"),
+        ("rehearse", "^a rehearsal of the candidate failed: 10-ssl.conf:1: no$"),
         ("activate", "^10-ssl.conf:1: no. Every file is as it was before, but"),
-        ("judge", "^10-ssl.conf:1: no. Every file is as it was before and the server"),
+        ("judge", "^10-ssl.conf:1: no. Every file is as it was before, but"),
     ],
 )
 def test_a_change_that_fails_leaves_the_host_as_it_was(step: str, message: str, node: Node) -> None:
@@ -244,7 +258,7 @@ def test_a_courier_is_changed_where_it_stands(node: Node) -> None:
     assert after["imapd-ssl"][0] == b"IMAP_TLS_REQUIRED=1\n"
     assert after["imapd"][0].endswith(b"was: IMAP_TLS_REQUIRED=0\n")
     assert after["postmaster-tls.pem"] == (MADE[1] + MADE[0], 0o640)
-    assert node.steps == ["check", "remember", "activate", "judge"]
+    assert node.steps == ["check", "remember", "rehearse", "activate", "judge"]
     assert "SECRET" not in json.dumps(result)
     assert node.run(**courier(node, overrides=[]))["changed"] is False
 
@@ -271,15 +285,16 @@ def test_a_generation_is_put_back(node: Node) -> None:
     before = node.tree()
     made = node.harden()
     node.steps.clear()
-    restored = {"product": "dovecot", "state": "restored", "generation": made["generation"]}
+    restored = {"state": "restored", "generation": made["generation"]}
     predicted = node.run(**restored, _ansible_check_mode=True)
-    assert node.steps == []
+    assert node.steps == ["remember"]
     assert node.tree() != before
     result = node.run(**restored)
-    assert node.steps == ["activate"]
+    assert node.steps == ["remember", "remember", "activate", "judge"]
     assert node.tree() == before
     assert result["changed"] is True
     assert sorted(result["paths"]) == sorted(made["paths"]) == sorted(predicted["paths"])
+    assert "SECRET" not in json.dumps(result)
     assert node.run(**restored)["changed"] is False
     assert node.run(**restored, _ansible_check_mode=True)["changed"] is False
 
@@ -288,13 +303,64 @@ def test_a_generation_is_put_back(node: Node) -> None:
     ("given", "message"),
     [
         ({}, "generation"),
-        ({"generation": "/nowhere"}, "/nowhere/manifest.json"),
+        ({"generation": "/nowhere"}, "generation /nowhere is not kept on this host; there are: no"),
     ],
 )
 def test_a_generation_that_is_not_there(given: dict[str, str], message: str, node: Node) -> None:
-    result = node.run(product="dovecot", state="restored", **given)
+    result = node.run(state="restored", **given)
     assert result["failed"] is True
     assert message in result["msg"]
+
+
+# ---------------------------------------------------------------------------------------------
+# Two calls: the controller confirms, or takes back
+
+
+def test_a_change_is_confirmed_by_another_call(node: Node) -> None:
+    made = node.harden(confirm_timeout=60)
+    after = node.tree()
+    name = made["transaction"]
+    assert Path(made["generation"]).name == name
+    assert node.run(state="confirmed", transaction=name)["changed"] is True
+    assert {n: e for n, e in after.items() if n[0] != "."} == node.tree()
+    again = node.run(state="confirmed", transaction=name)
+    assert again["failed"] is True
+    assert "is not open any more" in again["msg"]
+
+
+def test_a_change_is_taken_back_by_another_call(node: Node) -> None:
+    before = node.tree()
+    name = node.harden(confirm_timeout=60)["transaction"]
+    answer = node.run(state="reverted", transaction=name, reason="no TLS from outside")
+    assert answer["msg"] == "Every file is as it was before and the server has read it again"
+    assert node.tree() == before
+
+
+def test_a_second_run_is_refused_while_a_change_is_open(node: Node) -> None:
+    node.harden(confirm_timeout=60, who="me@laptop")
+    result = node.harden(overrides=[], certificate=None)
+    assert result["failed"] is True
+    assert "another run is changing this host: me@laptop since" in result["msg"]
+    assert node.run(state="settled")["failed"] is True
+
+
+def test_what_is_open_nowhere_is_settled(node: Node) -> None:
+    answer = node.run(state="settled")
+    assert (answer["changed"], answer["notes"]) == (False, [])
+
+
+def test_each_kind_of_port_is_rehearsed_once(node: Node) -> None:
+    ports = ((143, "starttls"), (1143, "starttls"), (993, "implicit"))
+    listeners = [
+        {"service": "imap", "address": address, "port": port, "tls_mode": mode}
+        for port, mode in ports
+        for address in ("*", "::")
+    ]
+    node.harden(listeners=listeners)
+    assert node.rehearsed[2] == (
+        (Service.IMAP, TlsMode.STARTTLS),
+        (Service.IMAP, TlsMode.IMPLICIT),
+    )
 
 
 # ---------------------------------------------------------------------------------------------

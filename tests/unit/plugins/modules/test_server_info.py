@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import yaml
 from ansible.module_utils import basic
 from ansible.module_utils.common.text.converters import to_bytes
 
+from ansible_collections.postmaster.tls.plugins.module_utils import ledger, transaction
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Problem,
     Product,
@@ -20,6 +23,11 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
 from ansible_collections.postmaster.tls.plugins.modules import server_info
 
 SERVER = ServerConfig(Product.COURIER, "5.0.13", None, "/etc/courier")
+
+
+@pytest.fixture(autouse=True)
+def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transaction, "STATE_DIR", str(tmp_path))
 
 
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -46,6 +54,22 @@ def test_check_mode_returns_what_was_seen(
 
 def test_the_samples_are_of_the_documented_types() -> None:
     documented = yaml.safe_load(server_info.RETURN)
-    assert set(documented) == {"servers", "problems"}
+    assert set(documented) == {"servers", "problems", "transaction"}
     assert from_plain(ServerConfig, documented["servers"]["sample"][0]).version == "5.0.13"
     assert from_plain(Problem, documented["problems"]["sample"][0]).origin is None
+    assert set(documented["transaction"]["sample"]) <= set(ledger.Record.__dataclass_fields__)
+
+
+def test_an_open_change_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(server_info, "observe_all", lambda: ((), ()))
+    assert run(monkeypatch, capsys)["transaction"] is None
+    if os.geteuid():
+        monkeypatch.setattr(os, "fchown", lambda *_: None)
+    record = ledger.Record("T", ledger.State.STAGED, ("dovecot",), "now", who="me@here")
+    ledger.begin(record)
+    told = run(monkeypatch, capsys)["transaction"]
+    assert (told["id"], told["state"], told["who"]) == ("T", "staged", "me@here")
+    Path(ledger.record_path()).write_text("{", encoding="utf-8")
+    assert run(monkeypatch, capsys)["transaction"] is None
