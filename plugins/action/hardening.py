@@ -12,8 +12,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.model import ServerConfig, to_plain
+from ..module_utils.transport import source
 from ..plugin_utils import observe, owner, policy, targets
-from ..plugin_utils.exceptions import read_exceptions
+from ..plugin_utils.exceptions import as_waivers, read_exceptions
 from ..plugin_utils.proof import Proof
 from ..plugin_utils.render.plan import Plan
 from ..plugin_utils.render.server import evidence, require_readable
@@ -76,7 +77,7 @@ class ActionModule(ActionBase):
             return {**result, "msg": f"{args['product']} meets the profile already"}
         ports = targets.configured(args["addresses"], server)
         proof = (
-            Proof(ports, args["profile"], plan.certificate is not None)
+            Proof(ports, args["profile"], plan.certificate is not None, _waivers(args))
             if self._proves(args)
             else None
         )
@@ -141,6 +142,12 @@ def _planned(server: ServerConfig, args: dict[str, Any], names: list[str]) -> Pl
         return evidence(server, profile)
     held = read_exceptions(args["exceptions"])
     return plan_for(server, profile, names, held, datetime.now(timezone.utc).date())
+
+
+def _waivers(args: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is seen from a network with an exception is the exception."""
+    sources = {address: source(address) for address in args["addresses"]}
+    return as_waivers(read_exceptions(args["exceptions"]), sources)
 
 
 def _order(args: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils.model import Posture, to_plain
 from ..module_utils.probe import probe
-from ..module_utils.transport import Limits, is_own
+from ..module_utils.transport import Limits, is_own, source
 from ..plugin_utils import exceptions, judge, observe, policy, targets
 
 EXPECTED = (policy.PolicyError, judge.WaiverError, observe.Unreadable, ValueError)
@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
             }
         )
         try:
-            held = exceptions.as_waivers(exceptions.read_exceptions(args["exceptions"]))
+            held = _held(args)
             policy_args = (args["profile"], args["names"], [*args["waivers"], *held])
             answer = self._node(variables)
             found = observe.servers(answer)
@@ -87,6 +87,13 @@ class ActionModule(ActionBase):
         if answer.get("failed"):
             raise AnsibleActionFail(str(answer.get("msg", "server_info failed")), result=answer)
         return answer
+
+
+def _held(args: dict[str, Any]) -> list[dict[str, Any]]:
+    """Waivers for exceptions; a vantage host's own address is not known here."""
+    local = args["observations"] is None
+    sources = {a: source(a) if local else None for a in args["addresses"]}
+    return exceptions.as_waivers(exceptions.read_exceptions(args["exceptions"]), sources)
 
 
 def _warnings(args: dict[str, Any]) -> list[str]:

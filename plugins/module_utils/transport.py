@@ -339,6 +339,17 @@ def is_own(address: str) -> bool:
     return True
 
 
+def source(address: str) -> Optional[str]:
+    """The address of this machine that ``address`` sees, where nothing translates it."""
+    try:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as own:
+            own.connect((address, 9))  # sends nothing
+            return str(own.getsockname()[0])
+    except (OSError, ValueError, TypeError):
+        return None
+
+
 def is_address(host: str) -> bool:
     """Whether a host is given as an IPv4 or IPv6 address (with or without a zone)."""
     try:

@@ -30,6 +30,11 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "old_tls": ("CFG-03", "CFG-04"),
 }
 _KEYS = {"network", "user", "allow", "reason", "until"}
+# The checks that a port fails where it is looked at from a network with an exception.
+SEEN: dict[str, tuple[str, ...]] = {
+    "plaintext": ("PT-01", "PT-02", "PT-03", "PT-04"),
+    "old_tls": ("TLS-01", "TLS-04"),
+}
 
 
 class ExceptionError(ValueError):
@@ -56,9 +61,10 @@ class Exemption:
             return False
         if self.user is not None:
             return self.user == user
-        return bool(addresses) and all(self._holds(address) for address in addresses)
+        return bool(addresses) and all(self.holds(address) for address in addresses)
 
-    def _holds(self, address: str) -> bool:
+    def holds(self, address: str) -> bool:
+        """Whether an address is in its network."""
         try:
             return self.network is not None and ipaddress.ip_address(address) in self.network
         except ValueError:
@@ -109,19 +115,28 @@ def _network(value: Any, where: str) -> Network:
         ) from None
 
 
-def as_waivers(exceptions: Sequence[Exemption]) -> list[dict[str, Any]]:
+def as_waivers(
+    exceptions: Sequence[Exemption], sources: Mapping[str, Optional[str]]
+) -> list[dict[str, Any]]:
     """What judge.read_waivers reads: findings about the scopes that exceptions make.
 
-    They are given past their last day too, so that the finding says what it was.
+    ``sources``: an address that is looked at → the one it is looked at from. Who looks from a
+    network with an exception sees the exception. Waivers are given past their last day too, so
+    that the finding says what it was.
     """
-    return [
-        {
-            "check": check,
-            "subject": f"dovecot remote={exception.network}",
-            "reason": exception.reason,
-            "expires": exception.until,
-        }
-        for exception in exceptions
-        if exception.network is not None
-        for check in CHECKS[exception.allow]
-    ]
+    found = []
+    for exception in exceptions:
+        if exception.network is None:
+            continue
+        scope = f"dovecot remote={exception.network}"
+        seen = [to for to, since in sources.items() if since and exception.holds(since)]
+        pairs = [(check, scope) for check in CHECKS[exception.allow]]
+        pairs += [(c, f"*://{_shown(to)}:*") for to in seen for c in SEEN[exception.allow]]
+        ends = {"reason": exception.reason, "expires": exception.until}
+        found += [{"check": check, "subject": subject, **ends} for check, subject in pairs]
+    return found
+
+
+def _shown(address: str) -> str:
+    """An address as a port's name has it; ``[`` is a pattern of its own to who reads it."""
+    return f"[[]{address}]" if ":" in address else address

@@ -11,15 +11,24 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+    Endpoint,
+    Finding,
+    Service,
+    Severity,
+    Status,
+    TlsMode,
+)
 from ansible_collections.postmaster.tls.plugins.plugin_utils.exceptions import (
     ALLOWS,
     CHECKS,
+    SEEN,
     ExceptionError,
     as_waivers,
     read_exceptions,
 )
 from ansible_collections.postmaster.tls.plugins.plugin_utils.impact.changes import Kind
-from ansible_collections.postmaster.tls.plugins.plugin_utils.judge import read_waivers
+from ansible_collections.postmaster.tls.plugins.plugin_utils.judge import read_waivers, waive
 from ansible_collections.postmaster.tls.plugins.plugin_utils.policy import load_checks
 
 GOOD = {"network": "192.0.2.0/24", "reason": "the lift", "until": "2026-12-31"}
@@ -91,7 +100,27 @@ def test_its_words_are_those_of_changes_and_checks() -> None:
 
 def test_waivers_for_its_scope_keep_the_last_day() -> None:
     held = read_exceptions([GOOD, {"user": "a", "reason": "told", "until": "2026-12-31"}])
-    waivers = read_waivers(as_waivers(held), load_checks())
+    waivers = read_waivers(as_waivers(held, {"192.0.2.1": None}), load_checks())
     assert {w.subject for w in waivers} == {"dovecot remote=192.0.2.0/24"}
     assert {w.check for w in waivers} == {"CFG-01", "CFG-02"}
     assert {w.expires for w in waivers} == {date(2026, 12, 31)}
+
+
+@pytest.mark.parametrize(
+    ("address", "seen_from", "covered"),
+    [
+        ("198.51.100.1", "192.0.2.9", True),
+        ("198.51.100.1", "198.51.100.9", False),
+        ("2001:db8::1", "192.0.2.9", True),
+    ],
+)
+def test_who_looks_from_its_network_sees_the_exception(
+    address: str, seen_from: str, covered: bool
+) -> None:
+    held = read_exceptions([{**GOOD, "allow": "old_tls"}])
+    waivers = read_waivers(as_waivers(held, {address: seen_from}), load_checks())
+    port = str(Endpoint(address, 993, Service.IMAP, TlsMode.IMPLICIT))
+    finding = Finding("TLS-01", port, Status.FAIL, Severity.HIGH, "x", "y")
+    (judged,) = waive([finding], waivers, date(2026, 11, 24))
+    assert (judged.status is Status.WAIVED) is covered
+    assert set().union(*SEEN.values()) <= load_checks().keys()
