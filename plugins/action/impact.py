@@ -9,6 +9,8 @@ import json
 import os
 import secrets
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any, Optional
 
@@ -108,8 +110,23 @@ class ActionModule(ActionBase):
         return {**_NOTHING, "lines": said, "path": path}
 
     def _log(self, args: dict[str, Any], **span: int) -> LoginLog:
-        answer = self._module("login_info", {"paths": args["paths"], **span})
+        with self._unheard():
+            answer = self._module("login_info", {"paths": args["paths"], **span})
         return from_plain(LoginLog, answer.get("log"))
+
+    @contextmanager
+    def _unheard(self) -> Iterator[None]:
+        """With -vvv a connection prints what a module returns, unless the task is not logged."""
+        context = getattr(self._connection, "_play_context", None)
+        before = getattr(context, "no_log", None)
+        if context is None:
+            yield
+            return
+        context.no_log = True
+        try:
+            yield
+        finally:
+            context.no_log = before
 
     def _module(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self._execute_module(
