@@ -141,6 +141,13 @@ def test_a_name_cannot_change_what_its_line_says(user: str) -> None:
     assert (seen.address, seen.security, seen.reason) == ("192.0.2.7", Security.TLS, None)
 
 
+def test_a_name_without_brackets_ends_where_the_address_stands_last() -> None:
+    parser = Dovecot("%u %r %{local_name}")
+    seen = read(b"imap-login: Login: b, 9.9.9.9, 192.0.2.7", parser)
+    assert seen is not None
+    assert (seen.user, seen.address) == ("b, 9.9.9.9", "192.0.2.7")
+
+
 def test_a_name_is_bounded_and_printable() -> None:
     seen = read(line("").replace(b"<a>", b"<\x1b[31m\xe2\x80\xae" + b"x" * 900 + b">"))
     assert seen is not None
