@@ -16,6 +16,7 @@ import re
 import socket
 import ssl
 import warnings
+from typing import Optional
 
 from cryptography import x509
 
@@ -80,6 +81,66 @@ def _pop3(address: str, port: int, tls: ssl.SSLContext, implicit: bool) -> int:
         return client.stat()[0]
     finally:
         client.quit()
+
+
+# What imaplib and poplib raise where a server says no.
+REFUSALS = (imaplib.IMAP4.error, poplib.error_proto)
+
+
+def log_in(
+    address: str, door: str, tls: Optional[ssl.SSLContext], user: str, password: str
+) -> None:
+    """Log a user of a test in and out again; without TLS where ``tls`` is ``None``.
+
+    OSError, ssl.SSLError or one of REFUSALS where the server does not let them.
+    """
+    kind, port = door.split()
+    if kind.startswith("imap"):
+        _log_in_imap(address, int(port), tls, kind == "imaps", user, password)
+    else:
+        _log_in_pop3(address, int(port), tls, kind == "pop3s", user, password)
+
+
+def _log_in_imap(
+    address: str,
+    port: int,
+    tls: Optional[ssl.SSLContext],
+    implicit: bool,
+    user: str,
+    password: str,
+) -> None:
+    client = (
+        imaplib.IMAP4_SSL(address, port, ssl_context=tls, timeout=TIMEOUT)
+        if implicit
+        else imaplib.IMAP4(address, port, timeout=TIMEOUT)
+    )
+    with client:
+        if tls is not None and not implicit:
+            client.starttls(tls)
+        client.login(user, password)
+
+
+def _log_in_pop3(
+    address: str,
+    port: int,
+    tls: Optional[ssl.SSLContext],
+    implicit: bool,
+    user: str,
+    password: str,
+) -> None:
+    client = (
+        poplib.POP3_SSL(address, port, context=tls, timeout=TIMEOUT)
+        if implicit
+        else poplib.POP3(address, port, timeout=TIMEOUT)
+    )
+    try:
+        if tls is not None and not implicit:
+            client.stls(tls)
+        client.user(user)
+        client.pass_(password)
+        client.quit()
+    finally:
+        client.close()
 
 
 class Lines:

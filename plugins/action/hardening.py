@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any, Optional
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.model import ServerConfig, to_plain
+from ..module_utils.names import source
 from ..plugin_utils import observe, owner, policy, targets
+from ..plugin_utils.exceptions import as_waivers, read_exceptions
 from ..plugin_utils.proof import Proof
 from ..plugin_utils.render.plan import Plan
+from ..plugin_utils.render.server import evidence, require_readable
 from ..plugin_utils.render.server import plan as plan_for
-from ..plugin_utils.render.server import require_readable
 
 WAIT = 20
 """Seconds beyond the time out of a change after which it is over, one way or the other."""
@@ -45,6 +48,8 @@ class ActionModule(ActionBase):
                 "prove": {"type": "bool", "default": True},
                 "confirm_timeout": {"type": "int", "default": 120},
                 "open": {"type": "dict"},
+                "exceptions": {"type": "list", "elements": "dict", "default": []},
+                "stage": {"type": "str", "choices": ["all", "evidence"], "default": "all"},
             }
         )
         try:
@@ -65,14 +70,14 @@ class ActionModule(ActionBase):
             return {"changed": False, "msg": f"{args['product']} is not on this host"}
         require_readable(server)
         names = args["names"] or [str(self._variables.get("inventory_hostname", "localhost"))]
-        plan = plan_for(server, policy.load_profile(args["profile"]), names)
+        plan = _planned(server, args, names)
         warnings = [*settled, *_warnings(plan)]
         result = {"changed": False, "plan": to_plain(plan), "warnings": warnings}
         if plan.empty:
             return {**result, "msg": f"{args['product']} meets the profile already"}
         ports = targets.configured(args["addresses"], server)
         proof = (
-            Proof(ports, args["profile"], plan.certificate is not None)
+            Proof(ports, args["profile"], plan.certificate is not None, _waivers(args))
             if self._proves(args)
             else None
         )
@@ -130,6 +135,21 @@ class ActionModule(ActionBase):
 _TOLD = ("changed", "paths", "generation", "diff", "rehearsal", "switch")
 
 
+def _planned(server: ServerConfig, args: dict[str, Any], names: list[str]) -> Plan:
+    """What this run is to do."""
+    profile = policy.load_profile(args["profile"])
+    if args["stage"] == "evidence":
+        return evidence(server, profile)
+    held = read_exceptions(args["exceptions"])
+    return plan_for(server, profile, names, held, datetime.now(timezone.utc).date())
+
+
+def _waivers(args: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is seen from a network with an exception is the exception."""
+    sources = {address: source(address) for address in args["addresses"]}
+    return as_waivers(read_exceptions(args["exceptions"]), sources)
+
+
 def _order(args: dict[str, Any]) -> dict[str, Any]:
     return {
         "confirm_timeout": args["confirm_timeout"],
@@ -171,6 +191,7 @@ def _arguments(plan: Plan, server: ServerConfig) -> dict[str, Any]:
         "version": server.version or "",
         "settings": plain["settings"],
         "overrides": plain["overrides"],
+        "scoped": plain["scoped"],
         "certificate": plain["certificate"],
         "modes": plain["modes"],
         "listeners": listeners,

@@ -15,10 +15,10 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils.limits import Limits
 from ..module_utils.model import EndpointObservation, Posture, ServerConfig, to_plain
-from ..module_utils.names import is_own
+from ..module_utils.names import is_own, source
 from ..module_utils.probe import default_endpoints, look
 from ..module_utils.talk import Depth
-from ..plugin_utils import judge, observe, policy, targets, trust
+from ..plugin_utils import exceptions, judge, observe, policy, targets, trust
 
 Observed = tuple[dict[str, Any], tuple[ServerConfig, ...], tuple[EndpointObservation, ...]]
 
@@ -52,6 +52,7 @@ class ActionModule(ActionBase):
                 "domains": {"type": "list", "elements": "str", "default": []},
                 "ca_file": {"type": "str", "default": ""},
                 "waivers": {"type": "list", "elements": "raw", "default": []},
+                "exceptions": {"type": "list", "elements": "dict", "default": []},
                 "observations": {"type": "list", "elements": "dict"},
                 "depth": {"type": "str", "default": "judge", "choices": ["judge", "full"]},
                 "timeout": {"type": "float", "default": 10.0},
@@ -59,6 +60,7 @@ class ActionModule(ActionBase):
         )
         try:
             authorities = trust.load(args["ca_file"])
+            held = _held(args)
             answer, found, seen = self._observe(args, variables)
             now = datetime.now(timezone.utc)
             posture = Posture(
@@ -69,8 +71,9 @@ class ActionModule(ActionBase):
                 endpoints=seen,
                 problems=observe.problems(answer),
             )
+            waivers = [*args["waivers"], *held]
             judged = observe.judged(
-                posture, args["names"], args["waivers"], now, args["domains"], authorities
+                posture, args["names"], waivers, now, args["domains"], authorities
             )
         except EXPECTED as error:
             raise AnsibleActionFail(str(error)) from None
@@ -112,6 +115,13 @@ class ActionModule(ActionBase):
         if answer.get("failed"):
             raise AnsibleActionFail(str(answer.get("msg", "server_info failed")), result=answer)
         return answer
+
+
+def _held(args: dict[str, Any]) -> list[dict[str, Any]]:
+    """Waivers for exceptions; a vantage host's own address is not known here."""
+    local = args["observations"] is None
+    sources = {a: source(a) if local else None for a in args["addresses"]}
+    return exceptions.as_waivers(exceptions.read_exceptions(args["exceptions"]), sources)
 
 
 def _warnings(args: dict[str, Any]) -> list[str]:

@@ -66,6 +66,7 @@ def _dovecot(params: Mapping[str, Any]) -> _Made:
     wanted = Wanted(
         tuple((s["name"], s["value"]) for s in params["settings"]),
         tuple((Origin(o["file"], o["line"]), o["name"]) for o in params["overrides"]),
+        tuple((s["scope"], s["name"], s["value"], s["reason"]) for s in params["scoped"]),
     )
     main = params["config_file"] or dovecot_change.MAIN
     made = params["certificate"]

@@ -67,7 +67,7 @@ def run(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_environment(env or {}),
+            env=environment(env or {}),
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
@@ -80,10 +80,11 @@ def run(
     return Result(process.returncode, _decode(out), _decode(err))
 
 
-def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+def environment(extra: Optional[Mapping[str, str]] = None) -> dict[str, str]:
+    """The environment of every command: the C locale, and the administrators' folders."""
     known = [p for p in os.environ.get("PATH", "").split(os.pathsep) if p]
     path = os.pathsep.join(known + [p for p in _ADMIN_PATH if p not in known])
-    return {**os.environ, "PATH": path, "LC_ALL": "C", **extra}
+    return {**os.environ, "PATH": path, "LC_ALL": "C", **(extra or {})}
 
 
 def _end(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:

@@ -16,6 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from typing import Optional
 
 RESOLVE_SECONDS = 10.0
 _LOOPBACK = "127.0.0.1"
@@ -50,6 +51,17 @@ def is_own(address: str) -> bool:
     except (OSError, ValueError, TypeError):  # TypeError: a NUL in a name
         return False
     return True
+
+
+def source(address: str) -> Optional[str]:
+    """The address of this machine that ``address`` sees, where nothing translates it."""
+    try:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as own:
+            own.connect((address, 9))  # sends nothing
+            return str(own.getsockname()[0])
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def resolve(hosts: Sequence[str], seconds: float = RESOLVE_SECONDS) -> dict[str, tuple[str, ...]]:

@@ -28,7 +28,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from . import bundle, host, local_proof, scratch, names
+from . import bundle, host, local_proof, names, scratch
 from .model import Endpoint, Service, TlsMode
 from .text import clean
 

@@ -51,6 +51,20 @@ options:
       - What P(postmaster.tls.server_info#module) returned, if it was called already.
     type: list
     elements: dict
+  exceptions:
+    description:
+      - Networks and users that somebody answers for, as in P(postmaster.tls.impact#module). Those for networks are
+        written into the configuration of Dovecot until their last day; Courier cannot make them, which is said.
+    type: list
+    elements: dict
+    default: []
+  stage:
+    description:
+      - V(evidence) has the TLS version and suite of each login logged and changes nothing else, so that a later
+        forecast knows them.
+    type: str
+    choices: [all, evidence]
+    default: all
   prove:
     description: Whether to look at the ports from the controller before and after a change.
     type: bool

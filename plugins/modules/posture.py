@@ -58,6 +58,13 @@ options:
     type: list
     elements: raw
     default: []
+  exceptions:
+    description:
+      - Networks that somebody answers for until a day, as in P(postmaster.tls.hardening#module). What fails in the scope
+        of such a network is C(waived) until that day has passed.
+    type: list
+    elements: dict
+    default: []
   observations:
     description:
       - What P(postmaster.tls.endpoint_info#module) saw from a vantage host. By default the

@@ -90,6 +90,28 @@ options:
         description: Its value; only for the reader of logs.
         type: str
         default: ''
+  scoped:
+    description: Settings for some clients alone (Dovecot only); the exceptions of an inventory.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      scope:
+        description: Whom it is for, as V(remote=192.0.2.0/24).
+        type: str
+        required: true
+      name:
+        description: Native name.
+        type: str
+        required: true
+      value:
+        description: Native value.
+        type: str
+        required: true
+      reason:
+        description: A comment above the scope.
+        type: str
+        default: ''
   certificate:
     description: A self-signed certificate to make because there is no usable one.
     type: dict
@@ -285,6 +307,7 @@ def main() -> None:
             "overrides": _entries(
                 file=_PATH, line={"type": "int", "required": True}, name=_NAME, value=_TEXT
             ),
+            "scoped": _entries(scope=_NAME, name=_NAME, value=_NAME, reason=_TEXT),
             "certificate": {
                 "type": "dict",
                 "options": {

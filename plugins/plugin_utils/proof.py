@@ -11,8 +11,9 @@ reason: going back would not mend it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
+from typing import Any
 
 from ..module_utils.model import Endpoint, EndpointObservation, Finding, Posture, Status
 from ..module_utils.probe import handshakes, probe
@@ -23,11 +24,17 @@ class Proof:
     """Looks at the ports when it is made, and again when it is asked.
 
     ``new_certificate``: a stopgap replaces one that could not stay, so certificates are no reason.
+    ``waivers``: what somebody answers for is none either.
     """
 
     def __init__(
-        self, ports: Sequence[Endpoint], profile: str, new_certificate: bool = False
+        self,
+        ports: Sequence[Endpoint],
+        profile: str,
+        new_certificate: bool = False,
+        waivers: Sequence[Mapping[str, Any]] = (),
     ) -> None:
+        self._waivers = judge.read_waivers(waivers, policy.load_checks())
         self._ports, self._profile = tuple(ports), profile
         self._new_certificate = new_certificate
         self._served, findings = self._look()
@@ -75,7 +82,7 @@ class Proof:
         findings = judge.judge(
             posture, policy.load_profile(self._profile), policy.load_checks(), now
         )
-        return served, findings
+        return served, judge.waive(findings, self._waivers, now.date())
 
 
 def _key(finding: Finding) -> tuple[str, str]:

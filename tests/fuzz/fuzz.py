@@ -7,9 +7,9 @@
     python3.11 -m venv .cache/fuzz && .cache/fuzz/bin/pip install atheris
     .cache/fuzz/bin/python tests/fuzz/fuzz.py FAMILY -max_total_time=60 [CORPUS_FOLDER]
 
-FAMILY is dialogue, lines, records, flight or text (properties.py says what they promise). What
-follows are libFuzzer's own options. Bytes that break a promise are written to ./crash-*, and tried
-again with `fuzz.py FAMILY crash-…`. atheris is no part of the gate.
+FAMILY is dialogue, lines, records, flight, text or login_log (properties.py says what they
+promise). What follows are libFuzzer's own options. Bytes that break a promise are written to
+./crash-*, and tried again with `fuzz.py FAMILY crash-…`. atheris is no part of the gate.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ with atheris.instrument_imports(include=["ansible_collections.postmaster.tls.plu
 WORDS = (
     *(b"* OK ", b"* CAPABILITY ", b"STARTTLS", b"p1 OK ", b"* BYE", b"* PREAUTH", b"+ ", b"{3}"),
     *(b"+OK", b"-ERR ", b"SASL ", b".\r\n", b'"SASL" "PLAIN"', b'OK "x"', b"NO", b"\r\n", b"{9+}"),
+    *(b"Nov 24 13:43:29 m dovecot: imap-login: Login: user=<", b">, method=PLAIN, rip=", b"lip="),
+    *(b", TLS", b"1795527809.0 ", b"imapd: LOGIN, user=", b", ip=[::ffff:1.2.3.4], port=[1]"),
     *(b"\x16\x03\x03", b"\x15\x03\x03\0\2\2\x28", b"\x02\0\0\x26\x03\x03", b"\xc0\x2f", b"\x0b"),
 )
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.tls authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What each parser of the wire promises of any bytes at all, as functions of bytes.
+"""What each parser of the wire and of logs promises of any bytes at all, as functions of bytes.
 
 It says events, "need more" or its own error with a position in what it was fed; it says the same
 whether it is fed whole or byte by byte; and the texts in its events are clean. Asked by hypothesis
@@ -12,9 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
+from datetime import datetime
 from typing import Any, Callable, Protocol
 
-from ansible_collections.postmaster.tls.plugins.module_utils.text import BANNER, clean
+from ansible_collections.postmaster.tls.plugins.module_utils.login_log.courier import Courier
+from ansible_collections.postmaster.tls.plugins.module_utils.login_log.dovecot import (
+    MARKS,
+    Dovecot,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.login_log.stamp import Clock
+from ansible_collections.postmaster.tls.plugins.module_utils.login_log.tally import (
+    CLIENTS,
+    Span,
+    Tally,
+    whole_lines,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.model import Service
+from ansible_collections.postmaster.tls.plugins.module_utils.text import BANNER, NAME, clean
 from ansible_collections.postmaster.tls.plugins.module_utils.wire import imap, pop3, sieve
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.flight import ServerFlight
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.offers import (
@@ -130,6 +144,44 @@ def text(data: bytes) -> None:
         assert shown.isprintable() or shown == clean(shown, limit)
 
 
+_EPOCH = datetime(2026, 11, 24)
+
+
+def _tallies(data: bytes) -> Iterable[Tally]:
+    """The readers of login logs; one of them with a format that is part of the data."""
+    offered = {Service.IMAP: True, Service.POP3: True}
+    own = Dovecot(data[:200].decode("utf-8", "replace"))
+    for parser in (Dovecot(), own):
+        yield Tally("dovecot", parser, MARKS, limit=3)
+    for marked in (False, True):
+        courier = Courier(marked, offered)
+        yield Tally("courier", courier, courier.marks, limit=3)
+
+
+def login_log(data: bytes) -> None:
+    """A log: never more rows than allowed, clean words, the same however it is cut."""
+    for whole, single in zip(_tallies(data), _tallies(data)):
+        for tally, step in ((whole, len(data) + 1), (single, 1)):
+            clock = Clock(
+                _EPOCH, lambda moment: int((moment - datetime(1970, 1, 1)).total_seconds())
+            )
+            pieces = (data[at : at + step] for at in range(0, len(data), step))
+            for block in whole_lines(pieces, limit=256):
+                tally.count(block, clock, Span(0, 2**40))
+        found = whole.usage()
+        if max((len(line) for line in data.split(b"\n")), default=0) < 256:
+            assert found == single.usage()
+        for row in found:
+            _clean(row)
+            assert row.count > 0
+            assert row.first <= row.last
+            assert len(row.clients) <= CLIENTS
+            assert row.user is None or len(row.user) <= NAME
+        kinds = {(row.security, row.version, row.suite, row.tls_mode, row.reason) for row in found}
+        assert len([row for row in found if not row.folded]) <= 3
+        assert len(found) <= 3 + 2 * len(kinds) * len(Service)
+
+
 def _clean(value: Any) -> None:
     if isinstance(value, str):
         assert clean(value, 2 * BANNER) == value
@@ -147,4 +199,5 @@ PROPERTIES: dict[str, Callable[[bytes], None]] = {
     "records": records,
     "flight": flight,
     "text": text,
+    "login_log": login_log,
 }

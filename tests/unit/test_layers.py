@@ -31,6 +31,7 @@ INSIDE_MODULE_UTILS = {
     "model": {"text"},
     "wire": FLOOR,
     "config": FLOOR,
+    "login_log": FLOOR,
     "local_tls": FLOOR | {"wire"},
     "host": FLOOR,
     "library": FLOOR | {"host"},
@@ -82,7 +83,9 @@ PURE = {
     ("module_utils", "wire"),
     ("module_utils", "config"),
     ("module_utils", "limits"),
+    ("module_utils", "login_log"),
     ("plugin_utils", "judge"),
+    ("plugin_utils", "impact"),
 }
 IMPURE = {
     "asyncio",

@@ -44,6 +44,8 @@ INCLUDED = "# The TLS policy of postmaster.tls is read last:\n"
 _WHITE = " \t\r\v\f"
 _SPECIAL = re.compile(r"[#'\"\\$]|^<(?!/)|^\s|\s\Z")
 # A whole folder of files; one that is not itself a pattern.
+_SCOPES = ("remote", "local")
+_SCOPE_VALUE = re.compile(r"[0-9A-Fa-f.:/]+")
 _ANY_CONF = re.compile(r"[^*?\[{]*/\*\.conf\Z")
 # Names of 2.3 that still set what has another name by now.
 _NEW_NAMES = {old: new for new, olds in OLD_NAMES.items() for old in olds}
@@ -54,10 +56,14 @@ Glob = Callable[[str], Sequence[str]]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the edited configuration must say: global settings, and lines that must not stand."""
+    """What the edited configuration must say: global settings, and lines that must not stand.
+
+    ``scoped`` are settings for some clients: scope (``remote=192.0.2.0/24``), name, value, reason.
+    """
 
     settings: tuple[tuple[str, str], ...]
     overrides: tuple[tuple[Origin, str], ...] = ()  # where, and the setting's name
+    scoped: tuple[tuple[str, str, str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,9 +107,25 @@ def edit(main: str, read: Read, glob: Glob, wanted: Wanted) -> dict[str, str]:
     return {path: text for path, text in new.items() if text != read(path)}
 
 
-def drop_in_text(wanted: Sequence[tuple[str, str]]) -> str:
+def drop_in_text(
+    wanted: Sequence[tuple[str, str]], scoped: Sequence[tuple[str, str, str, str]] = ()
+) -> str:
     """The whole text of our own file; ValueError for a value that no line can hold."""
-    return HEADER + "".join(f"{name} = {_written(name, value)}\n" for name, value in wanted)
+    text = HEADER + "".join(f"{name} = {_written(name, value)}\n" for name, value in wanted)
+    blocks: dict[tuple[str, str], list[str]] = {}
+    for scope, name, value, reason in scoped:
+        line = f"  {name} = {_written(name, value)}\n"
+        blocks.setdefault((scope, reason), []).append(line)
+    return text + "".join(_block(*key, lines) for key, lines in blocks.items())
+
+
+def _block(scope: str, reason: str, lines: Sequence[str]) -> str:
+    kind, _equals, value = scope.partition("=")
+    if kind not in _SCOPES or not _SCOPE_VALUE.fullmatch(value):
+        raise ValueError(f"{scope!r} is no scope that can be written")
+    # A comment goes on in the next line where it ends with a backslash.
+    said = f"# {' '.join(reason.split())}".rstrip("\\ ") + "\n" if reason.strip() else ""
+    return f"{said}{kind} {value} {{\n{''.join(lines)}}}\n"
 
 
 def _written(name: str, value: str) -> str:
@@ -141,7 +163,7 @@ def _continuations(document: Document, origins: frozenset[Origin]) -> frozenset[
 
 def _drop_in(document: Document, read: Read, wanted: Wanted) -> dict[str, str]:
     """Our own file, and the line that includes it where no include does yet."""
-    if not wanted.settings:
+    if not (wanted.settings or wanted.scoped):
         return {}
     included = [
         relative_to(line.file, line.value)
@@ -150,7 +172,7 @@ def _drop_in(document: Document, read: Read, wanted: Wanted) -> dict[str, str]:
     ]
     folders = [pattern[: -len("*.conf")] for pattern in included if _ANY_CONF.match(pattern)]
     path = folders[-1] + DROP_IN if folders else relative_to(document.main, DROP_IN)
-    new = {path: drop_in_text(wanted.settings)}
+    new = {path: drop_in_text(wanted.settings, wanted.scoped)}
     if not folders and path not in included:
         text = read(document.main) or ""
         gap = "" if text.endswith("\n") or not text else "\n"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import posixpath
+from dataclasses import replace
 from typing import Optional
 
 from ...module_utils.config import vocabulary
@@ -20,7 +21,7 @@ from ...module_utils.config.dovecot_edit import DROP_IN
 from ...module_utils.config.dovecot_origin import OLD_NAMES
 from ...module_utils.model import Effective, Product, Setting
 from .certificates import mode_wants, unusable
-from .plan import CertificateWant, Override, Plan, Want, override
+from .plan import CertificateWant, Override, Plan, Scoped, Want, override
 from .rules import DOVECOT_RULES, Rule, Target, notes
 
 DH_BITS = 2048
@@ -42,6 +43,28 @@ def plan_dovecot(target: Target, names: tuple[str, ...]) -> Plan:
         tuple(mode_wants(target.server.files)),
         tuple(notes(target)),
     )
+
+
+def plan_evidence(target: Target) -> Plan:
+    """The login log alone; what is in our own file stays in it."""
+    rows = (target.server.value(field) for field in vocabulary.words(target.dialect))
+    kept = {row.name: Want(row.name, row.native) for row in rows if row is not None and _ours(row)}
+    for want in _dovecot_want(target, "login_log", DOVECOT_RULES["login_log"]):
+        kept[want.name] = want
+    held = [
+        Scoped(s.scope, s.name, s.value, "")
+        for s in target.server.settings
+        if s.scope and posixpath.basename(s.origin.file) == DROP_IN
+    ]
+    return Plan(Product.DOVECOT, tuple(kept.values()), scoped=tuple(held))
+
+
+def settled(made: Plan) -> Plan:
+    """The plan without lines of our own file to comment out, where that is written anew anyway."""
+    if not (made.settings or made.scoped):
+        return made
+    others = (o for o in made.overrides if posixpath.basename(o.file) != DROP_IN)
+    return replace(made, overrides=tuple(others))
 
 
 def _dovecot_want(target: Target, field: str, rule: Rule) -> list[Want]:

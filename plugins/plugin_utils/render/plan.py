@@ -35,6 +35,16 @@ class Override:
 
 
 @dataclass(frozen=True)
+class Scoped:
+    """A native setting for some clients alone (``remote=192.0.2.0/24``), and why."""
+
+    scope: str
+    name: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class CertificateWant:
     """A self-signed certificate to make because there is no usable one, and why."""
 
@@ -62,11 +72,13 @@ class Plan:
     certificate: Optional[CertificateWant] = None
     modes: tuple[ModeWant, ...] = ()
     notes: tuple[str, ...] = ()
+    scoped: tuple[Scoped, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Nothing to write and nothing of ours to keep."""
-        return not (self.settings or self.overrides or self.certificate or self.modes)
+        wanted = self.settings or self.overrides or self.scoped
+        return not (wanted or self.certificate or self.modes)
 
 
 def override(setting: Setting) -> Override:

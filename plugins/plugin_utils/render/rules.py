@@ -27,7 +27,7 @@ _HARDER = frozenset({"secp521r1", "X448"})
 
 # What RFC 9325 section 4.2 recommends for TLS 1.2, for a profile without TLS 1.2 on a server that
 # cannot leave it out.
-_RECOMMENDED = (
+RECOMMENDED = (
     "ECDHE-ECDSA-AES128-GCM-SHA256",
     "ECDHE-RSA-AES128-GCM-SHA256",
     "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -54,7 +54,7 @@ class Target:
     def ciphers(self) -> tuple[str, ...]:
         """The suites up to TLS 1.2, by OpenSSL's names; none where only TLS 1.3 is left."""
         limited = self.protocol_min == self.profile.protocol_min
-        return self.profile.ciphers or (() if limited else _RECOMMENDED)
+        return self.profile.ciphers or (() if limited else RECOMMENDED)
 
     @property
     def suites(self) -> frozenset[int]:

@@ -12,18 +12,23 @@ on disk). Native words come from the vocabulary; nothing here reads a file.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Optional
 
 from ...module_utils.config import vocabulary
 from ...module_utils.model import Product, ServerConfig
+from ..exceptions import Exemption
 from ..policy import Profile
 from .courier import plan_courier
-from .dovecot import plan_dovecot
+from .dovecot import plan_dovecot, plan_evidence, settled
+from .exceptions import scoped, unsupported
 from .plan import Plan
 from .rules import Target
 
 
 class Unplannable(ValueError):
-    """A server whose configuration is broken: it is left as it is; the message is a sentence."""
+    """A server that is left as it is, for it is broken or cannot do what is asked; a sentence."""
 
 
 def require_readable(server: ServerConfig) -> None:
@@ -39,15 +44,44 @@ def require_readable(server: ServerConfig) -> None:
     )
 
 
-def plan(server: ServerConfig, profile: Profile, names: Sequence[str] = ()) -> Plan:
+def plan(
+    server: ServerConfig,
+    profile: Profile,
+    names: Sequence[str] = (),
+    exceptions: Sequence[Exemption] = (),
+    today: Optional[date] = None,
+) -> Plan:
     """The plan for one server.
 
     ``names`` go into a self-signed certificate where one has to be made (the first is its CN).
-    The server must have been read without a fatal problem: the caller refuses broken ones.
+    ``exceptions`` that are in force ``today`` are made where the server can. The server must have
+    been read without a fatal problem: the caller refuses broken ones. Raises :class:`Unplannable`
+    for an exception that the server cannot make.
     """
-    library = server.tls_library.name if server.tls_library else "openssl"
+    target = Target(profile, server, _dialect(server))
+    make = plan_dovecot if server.product is Product.DOVECOT else plan_courier
+    made = make(target, tuple(names))
+    if today is None or not exceptions:
+        return settled(made)
+    refusal = unsupported(target, exceptions, today)
+    if refusal:
+        raise Unplannable(refusal)
+    return settled(replace(made, scoped=scoped(target, exceptions, today)))
+
+
+def evidence(server: ServerConfig, profile: Profile) -> Plan:
+    """The plan of stage 0: log what a forecast needs, and change nothing else.
+
+    What stands in our own file already stays there as it is.
+    """
+    target = Target(profile, server, _dialect(server))
     if server.product is Product.DOVECOT:
-        target = Target(profile, server, vocabulary.dovecot_dialect(server.version or ""))
-        return plan_dovecot(target, tuple(names))
-    dialect = vocabulary.COURIER_GNUTLS if library == "gnutls" else vocabulary.COURIER_OPENSSL
-    return plan_courier(Target(profile, server, dialect), tuple(names))
+        return plan_evidence(target)
+    return Plan(server.product, notes=("Courier cannot log the TLS version of a login",))
+
+
+def _dialect(server: ServerConfig) -> str:
+    if server.product is Product.DOVECOT:
+        return vocabulary.dovecot_dialect(server.version or "")
+    library = server.tls_library.name if server.tls_library else "openssl"
+    return vocabulary.COURIER_GNUTLS if library == "gnutls" else vocabulary.COURIER_OPENSSL

@@ -1,0 +1,164 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""People log in as they are used to; the forecast tells who would be locked out, and it comes true.
+
+Each person of the lab has one habit. What the servers wrote of it is read by the front doors, and
+compared with what was done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.postmaster.tls.lab.hosts import HOSTS, ipv4
+from ansible_collections.postmaster.tls.molecule.conftest import Playbook
+from ansible_collections.postmaster.tls.molecule.shared import clients
+
+V = clients.V
+NAMES = ("dovecot-bookworm", "dovecot-trixie", "courier-bookworm")
+PASSWORD = "only-for-the-forecast"  # also in prepare.yml
+# Person → doors and TLS. The till cannot do TLS, and uses POP3, which all three hosts let it.
+OLD, NEW = clients.context(V.TLSv1, V.TLSv1), clients.context()
+HABITS: dict[str, tuple[tuple[str, Any], ...]] = {
+    "till": (("pop3 110", None),) * 3,
+    "vintage": (("imaps 993", OLD), ("pop3 110", OLD)),
+    "uptodate": (("imaps 993", NEW), ("imap 143", NEW), ("pop3s 995", NEW)),
+    "mixed": (("pop3 110", None), ("pop3 110", NEW)),
+}
+SUMS = "find -L /etc/dovecot /etc/courier -type f -exec sha256sum {} ';' 2>/dev/null; true"
+On = Callable[[str], Any]
+
+
+def address(name: str) -> str:
+    return ipv4(HOSTS[name])
+
+
+def log_in(name: str) -> None:
+    """Everybody, by their habits; what a server refuses is refused."""
+    for user, habits in HABITS.items():
+        for door, tls in habits:
+            with contextlib.suppress(OSError, *clients.REFUSALS):
+                clients.log_in(address(name), door, tls, user, PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def people(on: On) -> None:
+    for name in NAMES:
+        assert on(name).check_output("ls /home").split() == sorted([*HABITS, "alice"])
+        log_in(name)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("forecast")
+
+
+@pytest.fixture(scope="module")
+def told(people: None, playbook: Playbook, folder: Path) -> tuple[str, dict[str, Any]]:
+    """What impact.yml says, and what it wrote."""
+    done = playbook("impact", "-vvv", *options(folder, "mail_tls_report_users=full"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout, {name: document(folder, name) for name in NAMES}
+
+
+def options(folder: Path, *variables: str) -> list[str]:
+    extra = (f"mail_tls_report_dir={folder}", *variables)
+    return [f"--limit={','.join(NAMES)}", *(f"--extra-vars={variable}" for variable in extra)]
+
+
+def document(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / f"impact-{name}.json"
+    assert path.stat().st_mode & 0o077 == 0
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return found
+
+
+def lost(found: dict[str, Any], kind: str) -> set[str]:
+    return {x["user"] for c in found["changes"] if c["kind"] == kind for x in c["losses"]}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_everybody_who_sends_a_password_in_clear(name: str, told: Any) -> None:
+    assert lost(told[1][name], "plaintext") == {"till", "mixed"}
+    assert {e["user"] for e in told[1][name]["exposed_users"]} == {"till", "mixed"}
+
+
+@pytest.mark.parametrize("name", NAMES[:2])
+def test_everybody_who_speaks_an_old_version(name: str, told: Any) -> None:
+    found = told[1][name]
+    assert lost(found, "protocol") == {"vintage"}
+    assert lost(found, "suite") == {"vintage"}
+    assert {c["unseen_logins"] for c in found["changes"]} == {0}
+    assert (found["users"], found["locked_out"]) == (4, 3)
+
+
+def test_courier_cannot_tell_versions_and_says_so(told: Any) -> None:
+    found = told[1]["courier-bookworm"]
+    assert lost(found, "protocol") == set()
+    assert sum(c["unseen_users"] for c in found["changes"] if c["kind"] == "protocol") > 0
+    assert "courier never logs the TLS version" in " ".join(found["gaps"])
+
+
+@pytest.mark.parametrize("user", HABITS)
+def test_the_output_of_the_run_names_nobody_however_much_it_says(user: str, told: Any) -> None:
+    assert not re.search(rf"\b{user}\b", told[0])
+
+
+def test_more_than_allowed_stops_before_anything_is_touched(
+    told: Any, playbook: Playbook, on: On, folder: Path
+) -> None:
+    before = {name: on(name).check_output(SUMS) for name in NAMES}
+    done = playbook("harden", *options(folder, "mail_tls_max_locked_out=2"))
+    assert done.returncode == 2
+    assert "would be locked out, and mail_tls_max_locked_out is 2" in done.stdout
+    assert {name: on(name).check_output(SUMS) for name in NAMES[:2]} == {
+        name: before[name] for name in NAMES[:2]
+    }
+
+
+@pytest.fixture(scope="module")
+def hardened(told: Any, playbook: Playbook, folder: Path) -> None:
+    done = playbook("harden", *options(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in NAMES:
+        log_in(name)
+
+
+def test_it_came_true(hardened: None, playbook: Playbook, folder: Path) -> None:
+    said = playbook("verify", *options(folder)).stdout
+    words = " ".join(said.split())
+    assert (
+        words.count("2 users forecast, 2 of them turned away since, 1 back with TLS, 0 users") == 2
+    )
+    assert "refusals are not logged" in words  # Courier's passwords
+    assert not re.search(r"\b(till|vintage|mixed)\b", said)
+
+
+EXCEPTION = (
+    '{"mail_tls_exceptions": [{"network": "%s/24", "allow": "old_tls", "reason": "the lab",'
+    ' "until": "2099-12-31"}]}'
+)
+
+
+def test_an_exception_lets_a_network_in_again(
+    hardened: None, playbook: Playbook, folder: Path
+) -> None:
+    network = address(NAMES[0]).rsplit(".", 1)[0] + ".0"
+    held = f"--extra-vars={EXCEPTION % network}"
+    done = playbook("harden", *options(folder), held)
+    assert "Courier cannot make an exception" in done.stdout
+    for name in NAMES[:2]:
+        clients.log_in(address(name), "imaps 993", OLD, "vintage", PASSWORD)
+    gone = playbook("harden", *options(folder))
+    assert gone.returncode == 0, gone.stdout
+    for name in NAMES[:2]:
+        with pytest.raises((OSError, *clients.REFUSALS)):
+            clients.log_in(address(name), "imaps 993", OLD, "vintage", PASSWORD)
