@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
+import secrets
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable
@@ -54,6 +57,7 @@ class Host:
     def __init__(self, name: str) -> None:
         self.name, self.product = name, name.split("-")[0]
         self.folder = f"/etc/{self.product}"
+        self._init: list[Path] = []
 
     def run(self, script: str, how: str = "exec") -> str:
         """What a line of shell prints there."""
@@ -70,6 +74,33 @@ class Host:
     def intrude(self, script: str) -> str:
         """The same with rights that the host's own root lacks."""
         return self.run(script, "intrude")
+
+    def init(self) -> Path:
+        """The host's first process, as this machine sees it: there is no quicker way to look in."""
+        if not self._init:
+            mark = f"run/mark-{secrets.token_hex(8)}"
+            self.run(f"touch /{mark}")
+            inside = [p for p in Path("/proc").glob("[0-9]*") if os.path.exists(p / "root" / mark)]
+            self.run(f"rm /{mark}")
+            self._init.append(min(inside, key=lambda path: int(path.name)))
+        return self._init[0]
+
+    def state(self) -> str:
+        """How far the open change came, empty where there is none; within a millisecond."""
+        try:
+            record = (self.init() / "root" / STATE.lstrip("/") / "transaction.json").read_text()
+        except OSError:
+            return ""
+        return str(json.loads(record)["state"])
+
+    def kill_module(self) -> None:
+        """SIGKILL to the module that Ansible runs there: a Python that reads its standard input."""
+        space = os.readlink(self.init() / "ns" / "mnt")
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                own = os.readlink(process / "ns" / "mnt") == space
+                if own and (process / "cmdline").read_bytes() == b"/usr/bin/python3\0":
+                    os.kill(int(process.name), signal.SIGKILL)
 
     def sums(self) -> str:
         """Name, mode, owner and content of every file of the server's folder, hidden ones too."""

@@ -105,7 +105,7 @@ def confirm(name: str) -> None:
     with transaction.lock(GRACE):
         record = ledger.read()
         if record is None or record.id != name or record.state is not State.SWAPPED:
-            raise Refused(f"the change {name} is not open any more: {_end_of(name)}")
+            raise Refused(f"the change {name} is not open any more: {_end_of(name)[1]}")
         keep(record)
 
 
@@ -116,20 +116,29 @@ def keep(record: Record) -> None:
     clear(confirmed)
 
 
-def take_back(name: str, reason: str) -> str:
-    """Revert the open change ``name`` now; says what the host is like, as :func:`revert`."""
+def take_back(name: str, reason: str) -> tuple[bool, str]:
+    """Revert the change ``name`` now: whether that was to be done, and what the host is like.
+
+    One that the switch took back already is as it should be; :class:`Refused` where it is confirmed
+    or not known.
+    """
     with transaction.lock(GRACE):
         record = ledger.read()
-        if record is None or record.id != name or record.state is State.CONFIRMED:
-            raise Refused(f"the change {name} is not open any more: {_end_of(name)}")
-        return revert(record, reason)
+        if record is not None and record.id == name and record.state is not State.CONFIRMED:
+            return True, revert(record, reason)
+        what, words = _end_of(name)
+        if what != State.REVERTED.value:
+            raise Refused(f"the change {name} is not open any more: {words}")
+        return False, f"Nothing was left to take back: {words}"
 
 
-def _end_of(name: str) -> str:
+def _end_of(name: str) -> tuple[str, str]:
+    """What became of a change, as one word and as a clause."""
     for entry in reversed(ledger.journal_entries()):
         if entry.get("id") == name:
-            return f"it was {entry.get('what')} at {entry.get('at')} ({entry.get('reason') or '-'})"
-    return "the journal does not name it"
+            what = str(entry.get("what"))
+            return what, f"it was {what} at {entry.get('at')} ({entry.get('reason') or '-'})"
+    return "", "the journal does not name it"
 
 
 # ---------------------------------------------------------------------------------------------

@@ -376,8 +376,10 @@ def _confirmed(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 def _reverted(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     reason = params["reason"] or "asked for"
-    said = "" if check_mode else settle.take_back(params["transaction"], reason)
-    return {"changed": True, "msg": said}
+    if check_mode:
+        return {"changed": True, "msg": ""}
+    changed, said = settle.take_back(params["transaction"], reason)
+    return {"changed": changed, "msg": said}
 
 
 def _settled(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:

@@ -14,8 +14,11 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +33,7 @@ from ansible_collections.postmaster.tls.molecule.shared.faults import (
     lay_out,
     pairs,
 )
+from ansible_collections.postmaster.tls.plugins.module_utils.rehearsal import descendants
 
 TIMEOUT = 6
 """Seconds of the switch, where one waits for it."""
@@ -192,31 +196,6 @@ def test_a_disk_that_fills_after_the_swap_keeps_nothing_from_going_back() -> Non
 # Kills
 
 
-def tripwire(host: Host, state: str) -> subprocess.Popen[bytes]:
-    """A process that ends as soon as the host's open change comes to a state."""
-    return subprocess.Popen(
-        [LAB, "exec", host.name, "--", "python3", "-c", AWAIT.format(state, "sys.exit(0)")],
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
-AWAIT = """
-import os, sys, time
-end = time.monotonic() + 90
-while time.monotonic() < end:
-    try:
-        with open("/var/lib/postmaster-tls/transaction.json") as file:
-            if '"{0}"' in file.read():
-                {1}
-                sys.exit(0)
-    except OSError:
-        pass
-    time.sleep(0.002)
-sys.exit(1)
-"""
-
-
 def controller(host: Host) -> subprocess.Popen[bytes]:
     """A harden run of one host that can be killed with all its children."""
     return subprocess.Popen(
@@ -235,23 +214,20 @@ def controller(host: Host) -> subprocess.Popen[bytes]:
 
 def killed_at(host: Host, state: str, module_too: bool = False) -> None:
     """A controller that gets SIGKILL as soon as its change comes to a state."""
-    trip, run = tripwire(host, state), controller(host)
+    host.init()
+    run = controller(host)
     try:
-        await_(lambda: None not in (trip.poll(), run.poll()) or trip.poll() == 0, state, 100)
+        while host.state() != state:
+            assert run.poll() is None, f"it ended before it came to {state}"
+            time.sleep(0.001)
         if module_too:
-            host.run("pkill -9 -f [A]nsiballZ_server_config || true")
+            host.kill_module()
     finally:
-        for process in (run, trip):
+        # Ansible's workers are in sessions of their own, and one would go on alone.
+        for pid in (run.pid, *descendants(run.pid)):
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def undo(host: Host) -> None:
-    """A kill that came after the confirmation leaves the new files, proven: they may stay."""
-    journal = host.journal()
-    if journal and journal[-1]["what"] == "confirmed":
-        host.module(state="restored", generation="1")
+                os.kill(pid, signal.SIGKILL)
+        run.wait()
 
 
 @pytest.mark.parametrize("state", ["staged", "rehearsed", "armed", "swapped"])
@@ -259,7 +235,7 @@ def test_a_controller_that_is_killed_leaves_healed_hosts(state: str) -> None:
     def killed(host: Host) -> float:
         killed_at(host, state)
         seconds = await_(lambda: not host.open_change(), "the host healed itself", TIMEOUT + 10)
-        undo(host)
+        assert host.journal()[-1]["what"] == "reverted"
         return seconds
 
     everywhere(killed)
@@ -275,27 +251,39 @@ def test_what_a_killed_module_leaves_is_ended_by_the_next_run(state: str) -> Non
         answer = host.module(state="settled", wait=TIMEOUT + 10)
         assert not answer["failed"], answer
         assert not host.open_change()
-        undo(host)
+        assert host.journal()[-1]["what"] == "reverted"
 
     everywhere(killed)
 
 
 def test_a_server_that_is_killed_while_it_reloads_runs_again() -> None:
     def killed(host: Host) -> Any:
-        pid = {"dovecot": "/run/dovecot/master.pid", "courier": "/run/courier/imapd-ssl.pid"}
-        killing = f"os.kill(int(open('{pid[host.product]}').read()), 9)"
-        run = subprocess.Popen(
-            [LAB, "exec", host.name, "--", "python3", "-c", AWAIT.format("swapped", killing)],
-            stdin=subprocess.DEVNULL,
-        )
-        answer = host.change(*setting(host, *HARD))
-        assert run.wait(100) == 0
+        pid = {"dovecot": "run/dovecot/master.pid", "courier": "run/courier/imapd-ssl.pid"}
+        number = (host.init() / "root" / pid[host.product]).read_text().strip()
+        with ThreadPoolExecutor(1) as pool:
+            doing = pool.submit(host.change, *setting(host, *HARD))
+            while host.state() != "swapped" and not doing.done():
+                time.sleep(0.001)
+            # By its number in the host, so from there: exec takes longer than a reload.
+            inside = [p for p in Path("/proc").glob("[0-9]*") if is_process(p, host, number)]
+            os.kill(int(inside[0].name), signal.SIGKILL)
+            answer = doing.result()
         # Proven or taken back, both will do; here all hosts have to be as before.
         if not answer.get("failed"):
             host.module(state="restored", generation="1")
         return host.doors_closed()
 
     assert everywhere(killed) == {name: [] for name in NAMES}
+
+
+def is_process(path: Path, host: Host, number: str) -> bool:
+    """Whether a process of this machine is the one that the host calls by a number."""
+    try:
+        status = (path / "status").read_text()
+        own = os.readlink(path / "ns" / "pid") == os.readlink(host.init() / "ns" / "pid")
+    except OSError:
+        return False
+    return own and re.search(rf"^NSpid:.*\t{number}$", status, re.MULTILINE) is not None
 
 
 def test_a_network_that_is_cut_after_the_swap_heals_without_it() -> None:

@@ -262,12 +262,25 @@ def test_a_change_can_be_taken_back(host: Host) -> None:
     before = host.bytes()
     run(host, timeout=60.0)
     said = settle.take_back(NAME, "no TLS from outside")
-    assert said == "Every file is as it was before and the server has read it again"
+    assert said == (True, "Every file is as it was before and the server has read it again")
     assert host.bytes() == before
     assert host.left() == []
     assert generations.generations() == []
     with pytest.raises(Refused, match=r"it was reverted at .* \(no TLS from outside\)"):
         settle.confirm(NAME)
+    again, words = settle.take_back(NAME, "once more")
+    assert not again
+    assert words.startswith("Nothing was left to take back: it was reverted at ")
+
+
+def test_what_was_confirmed_is_not_taken_back(host: Host) -> None:
+    run(host)
+    after = host.bytes()
+    with pytest.raises(Refused, match="it was confirmed at"):
+        settle.take_back(NAME, "too late")
+    with pytest.raises(Refused, match="the journal does not name it"):
+        settle.take_back("unknown", "no reason")
+    assert host.bytes() == after
 
 
 def test_another_run_waits_and_is_refused(host: Host) -> None:
