@@ -19,6 +19,7 @@ from typing import Optional
 
 from ..model import Offer
 from .hello import TLS12, TLS13
+from .offers import dropped
 
 INTERNAL_ERROR = 80
 PSS = (0x0804, 0x0805, 0x0806)
@@ -106,6 +107,8 @@ class Schemes:
     def _hidden(self, offer: Offer) -> bool:
         alone = self._asked[0] if len(self._asked) == 1 else None
         doubt = self._doubt
+        if offer.accepted is None and not dropped(offer):
+            return False  # unheard: it was not refused for its schemes
         if alone is not None and offer.accepted:
             self._found(alone)
         elif alone is None and doubt is not None and offer.accepted:
