@@ -40,6 +40,7 @@ from ansible_collections.postmaster.tls.tests.hostile.steps import (
     drip,
     endless,
     hear,
+    pause,
     reset,
     say,
     say_raw,
@@ -288,15 +289,18 @@ def observations() -> Iterator[Case]:
             "True",
             connections=8,
         )
-        for name, fault in (("closes", close), ("resets", reset), ("is silent", stall)):
+        # Without the pause the reset takes the answer before it along: Nagle's algorithm holds that
+        # back on the server, because it has heard of the session tickets' arrival from nobody yet.
+        faults = {"closes": (close,), "resets": (pause, reset), "is silent": (stall,)}
+        for name, fault in faults.items():
             yield Case(
                 f"{name} at STARTTLS inside TLS",
                 service,
                 STARTTLS,
-                (Decent(service, STARTTLS, "again", (fault,)),),
-                sees={"starttls_accepted_inside": None if fault is stall else False},
+                (Decent(service, STARTTLS, "again", fault),),
+                sees={"starttls_accepted_inside": None if stall in fault else False},
                 connections=8,
-                waits=fault is stall,
+                waits=stall in fault,
             )
 
 
