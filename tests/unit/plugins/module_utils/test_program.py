@@ -8,6 +8,7 @@ It is run as the switch runs it, in a process of its own that has nothing of thi
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -114,6 +115,23 @@ def test_the_switch_leaves_what_was_confirmed(conf: Path) -> None:
     assert called("fire", "T").returncode == 0
     assert conf.read_bytes() == NEW
     assert [entry["what"] for entry in ledger.journal_entries()] == ["confirmed"]
+
+
+def waiting() -> list[str]:
+    """The processes that wait with this host's program."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = path.read_bytes().decode("utf-8", "replace").split("\0")
+            found += [path.parent.name] if bundle.path() in words and "wait" in words else []
+    return found
+
+
+def test_a_switch_that_is_not_needed_any_more_waits_no_longer(conf: Path) -> None:
+    changed(conf, timeout=600.0)
+    assert eventually(lambda: len(waiting()) == 1)
+    settle.confirm("T")
+    assert eventually(lambda: waiting() == [])
 
 
 def test_a_switch_of_another_change_does_nothing(conf: Path) -> None:
