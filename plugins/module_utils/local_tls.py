@@ -121,7 +121,8 @@ class LocalTls:
     def encrypt(self, data: bytes) -> bytes:
         """The records to send for ``data``. Raises TlsFailed."""
         with self._failing():
-            self._object.write(data)
+            if data:  # to write nothing is an error before Python 3.10
+                self._object.write(data)
         return self.outgoing.read()
 
     def read(self) -> Optional[bytes]:

@@ -116,5 +116,5 @@ async def in_turn(
         for number, thing in waiting:
             done[number] = await work(thing)
 
-    await asyncio.gather(*[worker() for _ in range(min(at_once, len(things)))])
+    await asyncio.gather(*[worker() for _place in range(min(at_once, len(things)))])
     return tuple(done[number] for number in range(len(things)))

@@ -102,6 +102,7 @@ def test_what_is_said_inside() -> None:
     assert client.read() is None
     client.incoming.write(server.says(b"inside"))
     assert client.read() == b"inside"
+    assert client.encrypt(b"") == b""
     assert server.understands(client.encrypt(b"said")) == b"said"
     client.incoming.write(server.leaves())
     assert client.read() == b""
