@@ -5,18 +5,22 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any, Optional
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.limits import Limits
-from ..module_utils.model import Posture, to_plain
+from ..module_utils.model import EndpointObservation, Posture, ServerConfig, to_plain
 from ..module_utils.names import is_own
-from ..module_utils.probe import probe
+from ..module_utils.probe import default_endpoints, look
 from ..module_utils.talk import Depth
 from ..plugin_utils import judge, observe, policy, targets, trust
+
+Observed = tuple[dict[str, Any], tuple[ServerConfig, ...], tuple[EndpointObservation, ...]]
 
 EXPECTED = (
     policy.PolicyError,
@@ -55,19 +59,7 @@ class ActionModule(ActionBase):
         )
         try:
             authorities = trust.load(args["ca_file"])
-            answer = self._node(variables)
-            found = observe.servers(answer)
-            ports = targets.endpoints(args["addresses"], found)
-            seen = (
-                probe(
-                    ports,
-                    Limits(total=args["timeout"]),
-                    _sni(args["names"]),
-                    Depth(args["depth"]),
-                )
-                if args["observations"] is None
-                else observe.observations(args["observations"])
-            )
+            answer, found, seen = self._observe(args, variables)
             now = datetime.now(timezone.utc)
             posture = Posture(
                 host=str(variables.get("inventory_hostname", "")),
@@ -89,6 +81,29 @@ class ActionModule(ActionBase):
             "failing": failing,
             "warnings": _warnings(args),
         }
+
+    def _observe(self, args: dict[str, Any], variables: dict[str, Any]) -> Observed:
+        """The node's answer, its servers, and what is seen of their ports.
+
+        The registered ports are looked at while the node still reads its configuration.
+        """
+        if args["observations"] is not None:
+            answer = self._node(variables)
+            return answer, observe.servers(answer), observe.observations(args["observations"])
+        addresses = args["addresses"]
+        ask = partial(
+            look,
+            limits=Limits(total=args["timeout"]),
+            server_name=_sni(args["names"]),
+            depth=Depth(args["depth"]),
+        )
+        with ThreadPoolExecutor(1) as beside:
+            ahead = beside.submit(ask, default_endpoints(addresses))
+            answer = self._node(variables)
+            found = observe.servers(answer)
+            ports, seen = targets.endpoints(addresses, found), ahead.result()
+        seen = {**seen, **ask([port for port in ports if port not in seen])}
+        return answer, found, tuple(each for port in ports for each in seen[port])
 
     def _node(self, variables: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self._execute_module(

@@ -76,20 +76,39 @@ def probe(
     server_name: Optional[str] = None,
     depth: Depth = Depth.JUDGE,
 ) -> tuple[EndpointObservation, ...]:
-    """Looks at all endpoints, in parallel within the limits.
+    """Looks at all endpoints as :func:`look` does; observations in the order of the endpoints.
+
+    What is asked for twice, by its name and by its address say, is looked at and told once.
+    """
+    found = look(endpoints, limits, server_name, depth)
+    told = [seen for several in found.values() for seen in several]
+    return tuple({(seen.endpoint, seen.server_name): seen for seen in told}.values())
+
+
+def look(
+    endpoints: Sequence[Endpoint],
+    limits: Limits = OWN,
+    server_name: Optional[str] = None,
+    depth: Depth = Depth.JUDGE,
+) -> dict[Endpoint, tuple[EndpointObservation, ...]]:
+    """What is seen of each endpoint; all are looked at in parallel within the limits.
 
     A host that is a name is resolved once, and gives one observation for each of its addresses,
     with the address as ``host``; the name is sent in TLS (SNI) unless ``server_name`` is given.
-    Observations come in the order of the endpoints; what is asked for twice is looked at once and
-    told once. Nothing that a peer does raises.
+    Nothing that a peer does raises.
     Raises ValueError for a ``server_name`` that is no host name in ASCII.
     """
     if server_name is not None and not _HOST_NAME.match(server_name):
         raise ValueError(f"server_name {server_name!r} is no host name; write it in ASCII")
     addresses = resolve([endpoint.host for endpoint in endpoints])
-    targets = [t for e in endpoints for t in _targets(e, addresses[e.host], server_name, depth)]
-    once = {(target.endpoint, target.server_name): target for target in targets}
-    return run(_probe(list(once.values()), limits))
+    wanted = {e: _targets(e, addresses[e.host], server_name, depth) for e in endpoints}
+    once = {_key(target): target for targets in wanted.values() for target in targets}
+    seen = dict(zip(once, run(_probe(list(once.values()), limits))))
+    return {e: tuple(seen[_key(t)] for t in targets) for e, targets in wanted.items()}
+
+
+def _key(target: Target) -> tuple[Endpoint, Optional[str]]:
+    return target.endpoint, target.server_name
 
 
 def handshakes(
