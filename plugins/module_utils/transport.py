@@ -391,7 +391,7 @@ async def side_by_side(tasks: Sequence[Coroutine[Any, Any, T]]) -> tuple[T, ...]
 def free_ports(count: int) -> tuple[int, ...]:
     """Ports on 127.0.0.1 that nobody listens on now; another may take one before it is used."""
     with contextlib.ExitStack() as held:
-        found = [held.enter_context(socket.socket()) for _ in range(count)]
+        found = [held.enter_context(socket.socket()) for _number in range(count)]
         for each in found:
             each.bind((_LOOPBACK, 0))
         return tuple(each.getsockname()[1] for each in found)
