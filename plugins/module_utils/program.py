@@ -19,7 +19,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from typing import Callable, Optional
+from typing import Callable, Optional, TextIO
 
 from . import ledger, rehearsal, settle, transaction
 from .ledger import State
@@ -33,7 +33,7 @@ WATCH = 0.25
 def main(argv: Optional[Sequence[str]] = None) -> None:
     """Entry point of the archive."""
     verb, *arguments = sys.argv[1:] if argv is None else argv
-    sys.exit(_VERBS[verb](arguments))
+    raise SystemExit(_VERBS[verb](arguments))
 
 
 def _fire(arguments: Sequence[str]) -> int:
@@ -95,14 +95,21 @@ def _take_back(name: str) -> None:
         if record.state is State.CONFIRMED:
             settle.clear(record)
             return
-        print(settle.revert(record, "nobody confirmed it in time"))
+        _say(settle.revert(record, "nobody confirmed it in time"))
 
 
 def _resolve_at_boot() -> None:
     with transaction.lock(LOCK_WAIT):
         record = ledger.read()
         if record is not None:
-            print(settle.resolve(record, start=False))
+            _say(settle.resolve(record, start=False))
+
+
+def _say(words: str, where: Optional[TextIO] = None) -> None:
+    """To whoever called: systemd keeps it in the journal of the unit."""
+    where = where or sys.stdout
+    where.write(f"{words}\n")
+    where.flush()
 
 
 def _insist(task: Callable[[], None]) -> int:
@@ -111,10 +118,10 @@ def _insist(task: Callable[[], None]) -> int:
             task()
             return 0
         except ledger.Broken as error:  # nothing that time mends
-            print(error, file=sys.stderr)
+            _say(str(error), sys.stderr)
             return 1
         except (OSError, ValueError, transaction.Refused) as error:
-            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            _say(f"{type(error).__name__}: {error}", sys.stderr)
             time.sleep(RETRY)
     return 1
 

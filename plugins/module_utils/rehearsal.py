@@ -152,8 +152,8 @@ def hold(directory: str, arguments: Sequence[str]) -> int:
     """Run the commands (each after a ``--``) until standard input ends, then leave nothing."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    signal.signal(signal.SIGALRM, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for number in (signal.SIGALRM, signal.SIGTERM):
+        signal.signal(number, _leave)
     signal.alarm(LONGEST)
     try:
         for command in _split(arguments):
@@ -164,6 +164,10 @@ def hold(directory: str, arguments: Sequence[str]) -> int:
         _end_all()
         shutil.rmtree(directory, ignore_errors=True)
     return 0
+
+
+def _leave(_number: int, _frame: object) -> None:
+    raise SystemExit(0)
 
 
 def _split(arguments: Sequence[str]) -> list[list[str]]:
