@@ -84,10 +84,13 @@ def rehearse(
     try:
         problem = play(candidate, kinds)
         now = play(present, kinds) if problem else None
+        if problem and now:  # some ports may fail now, and the candidate break others
+            fit = tuple(kind for kind in kinds if not play(present, (kind,)))
+            kinds, problem = fit, play(candidate, fit) if fit else problem
     except (Impossible, OSError) as error:
         return Rehearsal(False, clean(str(error), 300)), None
     seconds = round(time.monotonic() - began, 2)
-    if problem and now:
+    if now and not kinds:
         return Rehearsal(False, f"the configuration of now fails in it as well: {now}"), None
     names = tuple(f"{service.value} {mode.value}" for service, mode in kinds)
     return Rehearsal(True, ports=names, seconds=seconds), problem
