@@ -168,6 +168,22 @@ def test_a_server_is_refused_only_for_what_the_candidate_breaks(
     assert (came.done, came.reason, found) == (done, reason, problem)
 
 
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_port_that_fails_now_hides_no_other(
+    breaks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead, alive = KINDS[:2]
+
+    def play(prepare: Any, kinds: Any) -> Optional[str]:
+        worse = prepare == "new" and breaks and alive in kinds
+        return "no TLS" if dead in kinds or worse else None
+
+    monkeypatch.setattr(rehearsal, "play", play)
+    came, found = rehearse("new", "now", (dead, alive))  # type: ignore[arg-type]
+    assert (came.done, len(came.ports)) == (True, 1)
+    assert found == ("no TLS" if breaks else None)
+
+
 def test_without_an_open_port_there_is_nothing_to_rehearse() -> None:
     assert rehearse(prepare, prepare, ()) == (
         Rehearsal(False, "no port of the server is open"),
