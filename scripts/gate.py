@@ -91,7 +91,7 @@ STEPS = (
         )
         for core in CORES
     ),
-    Step("molecule", "molecule test --all --no-command-borders", lab=True, minutes=20),
+    Step("molecule", "molecule test --all --no-command-borders", lab=True, minutes=30),
 )
 
 
