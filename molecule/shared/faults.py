@@ -51,6 +51,12 @@ def await_(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) 
     return time.monotonic() - began
 
 
+def environment() -> dict[str, str]:
+    """As a user's, whatever Molecule has set: no colours, so that an answer can be read."""
+    plain = {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1", "NO_COLOR": "1"}
+    return {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), **plain}
+
+
 class Host:
     """A host of the lab, by its container: a cut network keeps nobody from asking it."""
 
@@ -156,7 +162,7 @@ class Host:
                 *("-a", json.dumps(arguments)),
             ],
             cwd=ROOT,
-            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "NO_COLOR": "1"},
+            env=environment(),
             capture_output=True,
             text=True,
             check=False,
