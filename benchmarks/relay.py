@@ -19,7 +19,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Optional
+from typing import Optional, cast
 
 RELAY, COUNTER = "127.77.0.1", 7777
 PORTS = (143, 993, 110, 995, 4190)
@@ -37,7 +37,7 @@ class Half(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Says what was heard before this side was there."""
-        self.transport = transport  # type: ignore[assignment]
+        self.transport = cast(asyncio.Transport, transport)
         for what in self.early:
             self.say(what)
 

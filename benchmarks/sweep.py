@@ -39,7 +39,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Optional
+from typing import Optional, cast
 
 ROOT = Path(__file__).resolve().parent.parent
 PEM = ROOT / "tests" / "fixtures" / "certificates" / "loopback-server.pem"
@@ -87,7 +87,7 @@ class Mail(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greets."""
-        self.transport = transport  # type: ignore[assignment]
+        self.transport = cast(asyncio.Transport, transport)
         self.later(self.transport.write, GREETING[self.service])
 
     def data_received(self, data: bytes) -> None:

@@ -143,6 +143,8 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "intrude": (command_intrude, "the same with this machine's rights: mount, cut the network"),
 }
 
+COUNTS: dict[str, int | str] = {"exec": 1, "intrude": 1, "reset": "+", "crash": "+"}
+"""How many hosts a command takes, where it is not any number, none for all."""
 RUNNING = ("exec", "intrude")
 """Commands that take another one, after ``--``."""
 
@@ -158,8 +160,8 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (_, text) in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text.capitalize() + ".")
-        count = {"exec": 1, "intrude": 1, "reset": "+", "crash": "+"}.get(name, "*")
-        command.add_argument("hosts", nargs=count, metavar="HOST", help="a host or a group")  # type: ignore[arg-type]
+        count = COUNTS.get(name, "*")
+        command.add_argument("hosts", nargs=count, metavar="HOST", help="a host or a group")
         if name in RUNNING:
             command.add_argument(
                 "argv", nargs="+", metavar="ARGUMENT", help="the command, after --"

@@ -10,12 +10,14 @@ here does not rest on the collection's probe. The lab's certificates are self-si
 from __future__ import annotations
 
 import base64
+import contextlib
 import imaplib
 import poplib
 import re
 import socket
 import ssl
 import warnings
+from collections.abc import Iterator
 from typing import Optional
 
 from cryptography import x509
@@ -42,49 +44,21 @@ def context(
     return made
 
 
-def count_mail(address: str, door: str, tls: ssl.SSLContext) -> int:
-    """How many messages the lab's user finds in her INBOX behind one of DOORS."""
-    kind, port = door.split()
-    return {"imaps": _imap, "imap": _imap, "pop3s": _pop3, "pop3": _pop3}[kind](
-        address, int(port), tls, kind.endswith("s")
-    )
-
-
-def _imap(address: str, port: int, tls: ssl.SSLContext, implicit: bool) -> int:
-    client = (
-        imaplib.IMAP4_SSL(address, port, ssl_context=tls, timeout=TIMEOUT)
-        if implicit
-        else imaplib.IMAP4(address, port, timeout=TIMEOUT)
-    )
-    with client:
-        if not implicit:
-            client.starttls(tls)
-        client.login(USER, PASSWORD)
-        state, found = client.select("INBOX", readonly=True)
-        assert state == "OK"
-        assert client.fetch("1", "(BODY.PEEK[])")[0] == "OK"
-        return int(found[0] or 0)
-
-
-def _pop3(address: str, port: int, tls: ssl.SSLContext, implicit: bool) -> int:
-    client = (
-        poplib.POP3_SSL(address, port, context=tls, timeout=TIMEOUT)
-        if implicit
-        else poplib.POP3(address, port, timeout=TIMEOUT)
-    )
-    try:
-        if not implicit:
-            client.stls(tls)
-        client.user(USER)
-        client.pass_(PASSWORD)
-        assert client.retr(1)[0].startswith(b"+OK")
-        return client.stat()[0]
-    finally:
-        client.quit()
-
-
 # What imaplib and poplib raise where a server says no.
 REFUSALS = (imaplib.IMAP4.error, poplib.error_proto)
+
+
+def count_mail(address: str, door: str, tls: ssl.SSLContext) -> int:
+    """How many messages the lab's user finds in her INBOX behind one of DOORS."""
+    if door.startswith("imap"):
+        with _imap(address, door, tls, USER, PASSWORD) as imap:
+            state, found = imap.select("INBOX", readonly=True)
+            assert state == "OK"
+            assert imap.fetch("1", "(BODY.PEEK[])")[0] == "OK"
+            return int(found[0] or 0)
+    with _pop3(address, door, tls, USER, PASSWORD) as pop3:
+        assert pop3.retr(1)[0].startswith(b"+OK")
+        return pop3.stat()[0]
 
 
 def log_in(
@@ -94,50 +68,44 @@ def log_in(
 
     OSError, ssl.SSLError or one of REFUSALS where the server does not let them.
     """
+    opened = _imap if door.startswith("imap") else _pop3
+    with opened(address, door, tls, user, password):
+        pass
+
+
+@contextlib.contextmanager
+def _imap(
+    address: str, door: str, tls: Optional[ssl.SSLContext], user: str, password: str
+) -> Iterator[imaplib.IMAP4]:
     kind, port = door.split()
-    if kind.startswith("imap"):
-        _log_in_imap(address, int(port), tls, kind == "imaps", user, password)
-    else:
-        _log_in_pop3(address, int(port), tls, kind == "pop3s", user, password)
-
-
-def _log_in_imap(
-    address: str,
-    port: int,
-    tls: Optional[ssl.SSLContext],
-    implicit: bool,
-    user: str,
-    password: str,
-) -> None:
     client = (
-        imaplib.IMAP4_SSL(address, port, ssl_context=tls, timeout=TIMEOUT)
-        if implicit
-        else imaplib.IMAP4(address, port, timeout=TIMEOUT)
+        imaplib.IMAP4_SSL(address, int(port), ssl_context=tls, timeout=TIMEOUT)
+        if kind == "imaps"
+        else imaplib.IMAP4(address, int(port), timeout=TIMEOUT)
     )
     with client:
-        if tls is not None and not implicit:
+        if tls is not None and kind == "imap":
             client.starttls(tls)
         client.login(user, password)
+        yield client
 
 
-def _log_in_pop3(
-    address: str,
-    port: int,
-    tls: Optional[ssl.SSLContext],
-    implicit: bool,
-    user: str,
-    password: str,
-) -> None:
+@contextlib.contextmanager
+def _pop3(
+    address: str, door: str, tls: Optional[ssl.SSLContext], user: str, password: str
+) -> Iterator[poplib.POP3]:
+    kind, port = door.split()
     client = (
-        poplib.POP3_SSL(address, port, context=tls, timeout=TIMEOUT)
-        if implicit
-        else poplib.POP3(address, port, timeout=TIMEOUT)
+        poplib.POP3_SSL(address, int(port), context=tls, timeout=TIMEOUT)
+        if kind == "pop3s"
+        else poplib.POP3(address, int(port), timeout=TIMEOUT)
     )
     try:
-        if tls is not None and not implicit:
+        if tls is not None and kind == "pop3":
             client.stls(tls)
         client.user(user)
         client.pass_(password)
+        yield client
         client.quit()
     finally:
         client.close()

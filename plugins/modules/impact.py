@@ -78,18 +78,8 @@ options:
     description: Whether to read the logs only where something would go away.
     type: bool
     default: false
-attributes:
-  check_mode:
-    description: Can run in check mode and return the same as otherwise.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check mode).
-    support: none
-    details: Nothing is ever changed.
-  platform:
-    description: Target OS/families that can be operated against.
-    platforms: posix
-    support: full
+extends_documentation_fragment:
+  - postmaster.tls.attributes
 seealso:
   - module: postmaster.tls.login_info
   - module: postmaster.tls.hardening

@@ -46,18 +46,8 @@ options:
         without user and address and marked C(folded).
     type: int
     default: 50000
-attributes:
-  check_mode:
-    description: Can run in check mode and return the same as otherwise.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check mode).
-    support: none
-    details: Nothing is ever changed.
-  platform:
-    description: Target OS/families that can be operated against.
-    support: full
-    platforms: posix
+extends_documentation_fragment:
+  - postmaster.tls.attributes
 requirements:
   - The user root, or one who may read the logs.
   - The command C(zstd) for logs packed with it.

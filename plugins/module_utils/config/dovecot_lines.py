@@ -153,8 +153,14 @@ def _key(text: str) -> tuple[str, str]:
         quoted = _QUOTED_KEY.match(text)
         if quoted is not None:
             return quoted.group(1), text[quoted.end() :].lstrip(_WHITE)
-    name = _KEY.match(text).group(0)  # type: ignore[union-attr]  # matches the empty string
+    name = _taken(_KEY, text)
     return name, text[len(name) :].lstrip(_WHITE)
+
+
+def _taken(pattern: re.Pattern[str], text: str) -> str:
+    """What a pattern takes from the beginning of a text, which may be nothing."""
+    found = pattern.match(text)
+    return found.group(0) if found is not None else ""
 
 
 def _value(text: str) -> tuple[str, str]:
@@ -175,7 +181,7 @@ def _unescape(text: str) -> str:
 def _open(name: str, rest: str) -> _Logical:
     """``name {``, ``name section {``, ``name "section" {``, ``group @name section {``."""
     if name == "group" and rest.startswith("@"):
-        name = _WORD.match(rest).group(0)  # type: ignore[union-attr]
+        name = _taken(_WORD, rest)
         rest = rest[len(name) :].lstrip(_WHITE)
     section, tail = _section(rest)
     if not tail.startswith("{"):
@@ -191,7 +197,7 @@ def _section(rest: str) -> tuple[str, str]:
     if rest.startswith('"'):
         section, closed, tail = rest[1:].partition('"')
         return (_unescape(section), tail.lstrip(_WHITE)) if closed else ("", "")
-    section = _WORD.match(rest).group(0)  # type: ignore[union-attr]
+    section = _taken(_WORD, rest)
     return section, rest[len(section) :].lstrip(_WHITE)
 
 
