@@ -11,8 +11,9 @@ from typing import Any, Optional
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.model import ServerConfig, to_plain
+from ..module_utils.model import ServerConfig
 from ..module_utils.names import source
+from ..module_utils.plain import to_plain
 from ..plugin_utils import observe, owner, policy, targets
 from ..plugin_utils.exceptions import as_waivers, read_exceptions
 from ..plugin_utils.proof import Proof

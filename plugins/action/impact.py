@@ -18,7 +18,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.login_log.usage import LoginLog
-from ..module_utils.model import Product, ServerConfig, from_plain
+from ..module_utils.model import Product, ServerConfig
+from ..module_utils.plain import from_plain
 from ..plugin_utils import exceptions, observe, policy
 from ..plugin_utils.impact import changes, compare, forecast, report
 from ..plugin_utils.render.server import plan, require_readable

@@ -14,8 +14,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.limits import Limits
-from ..module_utils.model import EndpointObservation, Posture, ServerConfig, to_plain
+from ..module_utils.model import EndpointObservation, Posture, ServerConfig
 from ..module_utils.names import is_own, source
+from ..module_utils.plain import to_plain
 from ..module_utils.probe import default_endpoints, look
 from ..module_utils.talk import Depth
 from ..plugin_utils import exceptions, judge, observe, policy, targets, trust

@@ -16,7 +16,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils.model import Posture, Problem, from_plain
+from ..module_utils.model import Posture, Problem
+from ..module_utils.plain import from_plain
 from ..plugin_utils import policy
 from ..plugin_utils.report.json import document
 from ..plugin_utils.report.terminal import summary

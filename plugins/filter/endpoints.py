@@ -46,7 +46,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils.model import to_plain
+from ..module_utils.plain import to_plain
 from ..plugin_utils import observe, targets
 
 

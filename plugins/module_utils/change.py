@@ -25,7 +25,8 @@ from typing import Callable, Optional
 from . import generations, ledger, settle, switch, transaction
 from .ledger import Record, State
 from .local_proof import LocalProof
-from .model import Endpoint, to_plain
+from .model import Endpoint
+from .plain import to_plain
 from .rehearsal import Rehearsal
 from .text import clean
 from .transaction import FileState, Refused

@@ -17,7 +17,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import transaction
-from .model import Endpoint, from_plain
+from .model import Endpoint
+from .plain import from_plain
 from .transaction import FileState, Refused, sync_directory, write_new
 
 KEPT = 3

@@ -25,7 +25,8 @@ from dataclasses import dataclass, replace
 from typing import Optional
 
 from . import host, transaction
-from .model import Endpoint, from_plain, to_plain
+from .model import Endpoint
+from .plain import from_plain, to_plain
 from .transaction import FileState, sync_directory, write_new
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The nouns of postmaster.tls: what is seen on a host and from outside, and what is made of it.
 
-Everything here is a frozen value that survives JSON: nodes return these as plain data
-(:func:`to_plain`), the controller reads them back (:func:`from_plain`). This file knows no
-server, no policy, no network and no Ansible. ``None`` always means "not observed", never "no".
+Everything here is a frozen value that survives JSON: nodes return these as plain data and the
+controller reads them back (plain.py). This file knows no server, no policy, no network and no
+Ansible. ``None`` always means "not observed", never "no".
 Names are native (``ssl_min_protocol``) or code points (``0x0303``); IANA names and X.509 belong
 to the controller. Words: XCCDF 1.2 (status), RFC 8314 (Implicit TLS, STARTTLS).
 """
@@ -13,14 +13,10 @@ to the controller. Words: XCCDF 1.2 (status), RFC 8314 (Implicit TLS, STARTTLS).
 from __future__ import annotations
 
 import enum
-import functools
-import typing
-from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, Optional, TypeVar
+from dataclasses import dataclass, field
+from typing import Optional
 
 SCHEMA_VERSION = 1
-
-T = TypeVar("T")
 
 
 class Product(enum.Enum):
@@ -422,69 +418,3 @@ class Posture:
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
     schema_version: int = field(default=SCHEMA_VERSION)
-
-
-# ---------------------------------------------------------------------------------------------
-# To and from plain data
-
-
-def to_plain(value: Any) -> Any:
-    """A model value as JSON data: dataclass → dict, enum → its value, tuple → list."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, (tuple, list)):
-        return [to_plain(v) for v in value]
-    if isinstance(value, dict):
-        return {str(k): to_plain(v) for k, v in value.items()}
-    return value
-
-
-def from_plain(cls: type[T], data: Any) -> T:
-    """JSON data as the model value ``cls``.
-
-    Unknown keys are ignored (a newer node may know more), missing ones take their default.
-    Raises ValueError naming the class and the field for data of another shape.
-    """
-    return typing.cast(T, _build(cls, data, cls.__name__))
-
-
-_NONE = None.__class__
-_hints = functools.lru_cache(maxsize=None)(typing.get_type_hints)
-
-
-def _build(kind: Any, data: Any, where: str) -> Any:
-    origin = typing.get_origin(kind)
-    if origin is typing.Union:
-        inner = next(a for a in typing.get_args(kind) if a is not _NONE)
-        return None if data is None else _build(inner, data, where)
-    if origin is tuple:
-        if not isinstance(data, (list, tuple)):
-            raise ValueError(f"{where}: expected a list, got {type(data).__name__}")
-        inner = typing.get_args(kind)[0]
-        return tuple(_build(inner, item, where) for item in data)
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return _enum(kind, data, where)
-    if is_dataclass(kind):
-        return _dataclass(kind, data, where)
-    if not isinstance(data, kind):
-        raise ValueError(f"{where}: expected {kind.__name__}, got {type(data).__name__}")
-    return kind(data)
-
-
-def _enum(kind: type[enum.Enum], data: Any, where: str) -> enum.Enum:
-    try:
-        return kind(data)
-    except ValueError:
-        raise ValueError(f"{where}: {data!r} is none of {[m.value for m in kind]}") from None
-
-
-def _dataclass(kind: Any, data: Any, where: str) -> Any:
-    if not isinstance(data, dict):
-        raise ValueError(f"{where}: expected a mapping, got {type(data).__name__}")
-    hints = _hints(kind).items()
-    try:
-        return kind(**{n: _build(h, data[n], f"{where}.{n}") for n, h in hints if n in data})
-    except TypeError as error:
-        raise ValueError(f"{where}: {error}") from None

@@ -163,7 +163,7 @@ server:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.dovecot import observe
-from ..module_utils.model import to_plain
+from ..module_utils.plain import to_plain
 
 
 def main() -> None:

@@ -138,7 +138,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.login_reader import read
-from ..module_utils.model import to_plain
+from ..module_utils.plain import to_plain
 from ..module_utils.server import observe_all
 
 DAY = 86400

@@ -288,7 +288,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import candidate, change, ledger, program, selfsigned, settle
 from ..module_utils.config.edit import Stale
-from ..module_utils.model import to_plain
+from ..module_utils.plain import to_plain
 
 EXPECTED = (change.Refused, Stale, selfsigned.CannotMake, ledger.Broken, OSError, ValueError)
 ON_THE_HOST = program

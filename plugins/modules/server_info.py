@@ -105,7 +105,7 @@ from typing import Optional
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import ledger
-from ..module_utils.model import to_plain
+from ..module_utils.plain import to_plain
 from ..module_utils.server import observe_all
 
 

@@ -13,13 +13,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Optional
 
-from ..module_utils.model import (
-    EndpointObservation,
-    Posture,
-    Problem,
-    ServerConfig,
-    from_plain,
-)
+from ..module_utils.model import EndpointObservation, Posture, Problem, ServerConfig
+from ..module_utils.plain import from_plain
 from .judge import judge, read_waivers, waive
 from .policy import load_checks, load_profile
 from .trust import Trust

@@ -23,12 +23,13 @@ import pytest
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 
-FLOOR = {"model", "text"}
+FLOOR = {"model", "plain", "text"}
 """What every part of module_utils may stand on."""
 
 INSIDE_MODULE_UTILS = {
     "text": set(),
     "model": {"text"},
+    "plain": set(),
     "wire": FLOOR,
     "config": FLOOR,
     "login_log": FLOOR,

@@ -27,8 +27,8 @@ from ...module_utils.model import (
     Setting,
     Severity,
     Status,
-    to_plain,
 )
+from ...module_utils.plain import to_plain
 from ..certificate import Certificate, CertificateError, fingerprint, read_base64
 from ..checks.tls import accepted_versions
 from ..judge import SEVERITIES, THRESHOLD, fails

@@ -21,9 +21,8 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     ServerConfig,
     TlsLibrary,
     Unit,
-    from_plain,
-    to_plain,
 )
+from ansible_collections.postmaster.tls.plugins.module_utils.plain import from_plain, to_plain
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "config"
 GNUTLS = TlsLibrary("gnutls", "3.7.9", "/lib/libgnutls.so.30")

@@ -17,9 +17,8 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     ServerConfig,
     TlsLibrary,
     Unit,
-    from_plain,
-    to_plain,
 )
+from ansible_collections.postmaster.tls.plugins.module_utils.plain import from_plain, to_plain
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "config"
 MAIN = "/etc/dovecot/dovecot.conf"

@@ -18,9 +18,8 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     EndpointObservation,
     Service,
     TlsMode,
-    from_plain,
-    to_plain,
 )
+from ansible_collections.postmaster.tls.plugins.module_utils.plain import from_plain, to_plain
 from ansible_collections.postmaster.tls.plugins.module_utils.probe import probe
 from ansible_collections.postmaster.tls.plugins.module_utils.talk import Depth
 from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.evil_server import (

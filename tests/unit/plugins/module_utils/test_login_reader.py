@@ -29,9 +29,8 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Origin,
     Product,
     ServerConfig,
-    from_plain,
-    to_plain,
 )
+from ansible_collections.postmaster.tls.plugins.module_utils.plain import from_plain, to_plain
 
 NOW = int(datetime(2026, 11, 24, 12).timestamp())
 DAY = 86400

@@ -21,9 +21,8 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Handshake,
     Service,
     TlsMode,
-    from_plain,
-    to_plain,
 )
+from ansible_collections.postmaster.tls.plugins.module_utils.plain import from_plain, to_plain
 from ansible_collections.postmaster.tls.plugins.module_utils.probe import (
     default_endpoints,
     handshakes,

@@ -11,11 +11,8 @@ import yaml
 from ansible.module_utils import basic
 from ansible.module_utils.common.text.converters import to_bytes
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
-    Product,
-    ServerConfig,
-    from_plain,
-)
+from ansible_collections.postmaster.tls.plugins.module_utils.model import Product, ServerConfig
+from ansible_collections.postmaster.tls.plugins.module_utils.plain import from_plain
 from ansible_collections.postmaster.tls.plugins.modules import courier_info
 
 SERVER = ServerConfig(Product.COURIER, "5.0.13", None, "/etc/courier")

@@ -19,8 +19,8 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     LoginAttempt,
     Service,
     TlsMode,
-    from_plain,
 )
+from ansible_collections.postmaster.tls.plugins.module_utils.plain import from_plain
 from ansible_collections.postmaster.tls.plugins.modules import endpoint_info
 
 ENDPOINT = {"host": "192.0.2.1", "port": 143, "service": "imap", "tls_mode": "starttls"}

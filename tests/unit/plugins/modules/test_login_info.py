@@ -15,7 +15,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.login_log.usage imp
     LoginLog,
     Source,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import from_plain
+from ansible_collections.postmaster.tls.plugins.module_utils.plain import from_plain
 from ansible_collections.postmaster.tls.plugins.modules import login_info
 
 LOG = LoginLog(1, 2, sources=(Source("/var/log/mail.log", 3, 1, 2),))

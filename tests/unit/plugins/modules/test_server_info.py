@@ -18,8 +18,8 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Problem,
     Product,
     ServerConfig,
-    from_plain,
 )
+from ansible_collections.postmaster.tls.plugins.module_utils.plain import from_plain
 from ansible_collections.postmaster.tls.plugins.modules import server_info
 
 SERVER = ServerConfig(Product.COURIER, "5.0.13", None, "/etc/courier")

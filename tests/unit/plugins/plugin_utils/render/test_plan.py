@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
-    Origin,
-    Product,
-    Setting,
-    to_plain,
-)
+from ansible_collections.postmaster.tls.plugins.module_utils.model import Origin, Product, Setting
+from ansible_collections.postmaster.tls.plugins.module_utils.plain import to_plain
 from ansible_collections.postmaster.tls.plugins.plugin_utils.render.plan import (
     CertificateWant,
     ModeWant,
