@@ -57,8 +57,8 @@ INSIDE_MODULE_UTILS = {
         "transport",
         "wire",
     },
-    "probe": FLOOR
-    | {"hellos", "injection", "inventory", "limits", "names", "talk", "tasks", "transport", "wire"},
+    "port": FLOOR | {"hellos", "injection", "inventory", "talk", "tasks", "transport", "wire"},
+    "probe": FLOOR | {"limits", "names", "port", "talk", "tasks", "transport"},
 }
 """A part of module_utils and the other parts it may import.
 

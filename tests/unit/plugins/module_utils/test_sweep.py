@@ -11,6 +11,7 @@ from typing import Any, Optional
 import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils import probe as module
+from ansible_collections.postmaster.tls.plugins.module_utils import tasks
 from ansible_collections.postmaster.tls.plugins.module_utils.limits import SWEEP, Limits
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Endpoint,
@@ -19,7 +20,8 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Service,
     TlsMode,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.probe import observe, probe
+from ansible_collections.postmaster.tls.plugins.module_utils.port import observe
+from ansible_collections.postmaster.tls.plugins.module_utils.probe import probe
 from ansible_collections.postmaster.tls.plugins.module_utils.talk import Depth, Target
 from ansible_collections.postmaster.tls.plugins.module_utils.tasks import run
 from ansible_collections.postmaster.tls.plugins.module_utils.transport import Network
@@ -300,7 +302,7 @@ def test_ten_thousand_endpoints_are_not_begun_at_once(monkeypatch: pytest.Monkey
         nonlocal at_work, most
         at_work += 1
         most = max(most, at_work)
-        await module.side_by_side([_nothing()])
+        await tasks.side_by_side([_nothing()])
         at_work -= 1
         return EndpointObservation(target.endpoint)
 
