@@ -23,7 +23,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import Any, Optional, TypeVar
+from typing import Any, Callable, Optional, TypeVar
 
 from ..module_utils.text import NAME, WORD, clean
 
@@ -43,6 +43,7 @@ _ON_DNS_SRV = "1.3.6.1.5.5.7.8.7"  # id-on-dnsSRV, RFC 4985 section 2
 _IA5_STRING = 0x16
 
 E = TypeVar("E", bound="x509.ExtensionType")
+T = TypeVar("T")
 
 
 class CertificateError(Exception):
@@ -86,19 +87,12 @@ class Certificate:
 
 def read(der: bytes) -> Certificate:
     """The facts of a DER certificate; CertificateError for anything else."""
-    if not HAS_CRYPTOGRAPHY:
-        raise CertificateError("certificates cannot be read here; install cryptography with pip")
-    if len(der) > DER_LIMIT:
-        raise CertificateError(f"the certificate is {len(der)} bytes long, more than {DER_LIMIT}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # cryptography warns of oddities that we report
-            return _facts(x509.load_der_x509_certificate(der), der)
-    except CertificateError:
-        raise
-    except Exception as error:  # whatever a hostile encoding brings up: it stops here
-        cause = clean(str(error) or type(error).__name__, 120)
-        raise CertificateError(f"the certificate cannot be read: {cause}") from None
+    return _told(der, lambda cert: _facts(cert, der))
+
+
+def subject(text: str) -> str:
+    """The subject alone, as :class:`Certificate` has it, of base64 DER; CertificateError."""
+    return _told(_decode(text), _subject)
 
 
 @lru_cache(maxsize=512)
@@ -141,6 +135,27 @@ def covers(certificate: Certificate, name: str) -> bool:
 # ---------------------------------------------------------------------------------------------
 
 
+def _told(der: bytes, ask: Callable[[x509.Certificate], T]) -> T:
+    """What ``ask`` is told by a DER certificate; CertificateError for anything else."""
+    if not HAS_CRYPTOGRAPHY:
+        raise CertificateError("certificates cannot be read here; install cryptography with pip")
+    if len(der) > DER_LIMIT:
+        raise CertificateError(f"the certificate is {len(der)} bytes long, more than {DER_LIMIT}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # cryptography warns of oddities that we report
+            return ask(x509.load_der_x509_certificate(der))
+    except CertificateError:
+        raise
+    except Exception as error:  # whatever a hostile encoding brings up: it stops here
+        cause = clean(str(error) or type(error).__name__, 120)
+        raise CertificateError(f"the certificate cannot be read: {cause}") from None
+
+
+def _subject(cert: x509.Certificate) -> str:
+    return clean(cert.subject.rfc4514_string(), NAME)
+
+
 def _decode(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
@@ -156,7 +171,7 @@ def _facts(cert: x509.Certificate, der: bytes) -> Certificate:
     features = _extension(cert, x509.TLSFeature)
     access = _extension(cert, x509.AuthorityInformationAccess)
     return Certificate(
-        subject=clean(cert.subject.rfc4514_string(), NAME),
+        subject=_subject(cert),
         issuer=clean(cert.issuer.rfc4514_string(), NAME),
         common_name=_common_name(cert),
         names=tuple(_names(cert))[:NAMES_LIMIT],

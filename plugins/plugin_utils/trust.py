@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..module_utils.text import clean
-from .certificate import CertificateError, read_base64, signed_by
+from .certificate import CertificateError, read_base64, signed_by, subject
 
 try:
     from cryptography import x509
@@ -148,7 +148,7 @@ def _by_name(trust: Trust) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for text in trust.anchors:
         try:
-            found.setdefault(read_base64(text).subject, []).append(text)
+            found.setdefault(subject(text), []).append(text)
         except CertificateError:
             continue
     return found
