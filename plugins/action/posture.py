@@ -14,12 +14,12 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.limits import Limits
-from ..module_utils.model import EndpointObservation, Posture, ServerConfig
+from ..module_utils.model import DnsAnswer, EndpointObservation, Posture, ServerConfig
 from ..module_utils.names import is_own, source
 from ..module_utils.plain import to_plain
-from ..module_utils.probe import default_endpoints, look
+from ..module_utils.probe import DEFAULT_PORTS, default_endpoints, look
 from ..module_utils.talk import Depth
-from ..plugin_utils import exceptions, judge, observe, policy, targets, trust
+from ..plugin_utils import exceptions, judge, observe, policy, resolver, targets, trust
 
 Observed = tuple[dict[str, Any], tuple[ServerConfig, ...], tuple[EndpointObservation, ...]]
 
@@ -55,6 +55,7 @@ class ActionModule(ActionBase):
                 "waivers": {"type": "list", "elements": "raw", "default": []},
                 "exceptions": {"type": "list", "elements": "dict", "default": []},
                 "observations": {"type": "list", "elements": "dict"},
+                "resolver": {"type": "str", "default": "none"},
                 "depth": {"type": "str", "default": "judge", "choices": ["judge", "full"]},
                 "timeout": {"type": "float", "default": 10.0},
             }
@@ -62,7 +63,9 @@ class ActionModule(ActionBase):
         try:
             authorities = trust.load(args["ca_file"])
             held = _held(args)
-            answer, found, seen = self._observe(args, variables)
+            with ThreadPoolExecutor(1) as beside:
+                asked = beside.submit(_dns, args)
+                answer, found, seen = self._observe(args, variables)
             now = datetime.now(timezone.utc)
             posture = Posture(
                 host=str(variables.get("inventory_hostname", "")),
@@ -71,6 +74,7 @@ class ActionModule(ActionBase):
                 servers=found,
                 endpoints=seen,
                 problems=observe.problems(answer),
+                dns=asked.result(),
             )
             waivers = [*args["waivers"], *held]
             judged = observe.judged(
@@ -116,6 +120,12 @@ class ActionModule(ActionBase):
         if answer.get("failed"):
             raise AnsibleActionFail(str(answer.get("msg", "server_info failed")), result=answer)
         return answer
+
+
+def _dns(args: dict[str, Any]) -> tuple[DnsAnswer, ...]:
+    """What DNS says of the mail domains, and of the registered ports of the names."""
+    ports = [port for port, _service, _mode in DEFAULT_PORTS]
+    return resolver.ask(resolver.questions(args["domains"], args["names"], ports), args["resolver"])
 
 
 def _held(args: dict[str, Any]) -> list[dict[str, Any]]:

@@ -407,6 +407,22 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class DnsAnswer:
+    """What DNS said of one name and type, in the presentation format of the records.
+
+    ``records`` is empty where there are none, ``None`` where that was not learned (``failure``
+    says why). ``validated``: the resolver vouches for the answer by DNSSEC; ``None`` where it
+    checks no signatures.
+    """
+
+    name: str
+    kind: str
+    records: Optional[tuple[str, ...]]
+    validated: Optional[bool]
+    failure: str = ""
+
+
+@dataclass(frozen=True)
 class Posture:
     """All that is known of one host at one time (ISO 8601, UTC)."""
 
@@ -417,4 +433,5 @@ class Posture:
     endpoints: tuple[EndpointObservation, ...] = ()
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
+    dns: tuple[DnsAnswer, ...] = ()
     schema_version: int = field(default=SCHEMA_VERSION)

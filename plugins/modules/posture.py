@@ -71,6 +71,14 @@ options:
         controller looks itself.
     type: list
     elements: dict
+  resolver:
+    description:
+      - Who is asked for SRV records of O(domains) and TLSA records of O(names), from the controller. V(none)
+        asks nobody, V(system) the controller's own resolver; otherwise an address, C(ADDRESS) or C(ADDRESS#PORT).
+      - Asking needs C(dnspython) on the controller. Records count as signed where the resolver says that it has
+        checked them, so it should be one on the controller or on a trusted network.
+    type: str
+    default: none
   depth:
     description:
       - How much is asked of each port. V(judge) asks what a profile needs to decide, V(full) for the whole

@@ -30,6 +30,7 @@ from ..module_utils.text import NAME, WORD, clean
 try:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
     from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 except ImportError:  # an ansible-core without its own requirements
     HAS_CRYPTOGRAPHY = False
@@ -101,6 +102,11 @@ def read_base64(text: str) -> Certificate:
     return read(_decode(text))
 
 
+def public_key_info(der: bytes) -> bytes:
+    """The SubjectPublicKeyInfo (DER) of a DER certificate; CertificateError."""
+    return _told(der, _public_key_info)
+
+
 def fingerprint(text: str) -> str:
     """The SHA-256 fingerprint (hex) of a certificate as base64 DER, readable or not."""
     return hashlib.sha256(_decode(text)).hexdigest()
@@ -154,6 +160,10 @@ def _told(der: bytes, ask: Callable[[x509.Certificate], T]) -> T:
 
 def _subject(cert: x509.Certificate) -> str:
     return clean(cert.subject.rfc4514_string(), NAME)
+
+
+def _public_key_info(cert: x509.Certificate) -> bytes:
+    return cert.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _decode(text: str) -> bytes:

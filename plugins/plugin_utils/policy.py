@@ -32,7 +32,7 @@ from .registry import group_code, openssl_to_code
 # Beside plugins/, in a checkout and in an installed collection alike.
 POLICY = Path(__file__).resolve().parents[2] / "policy"
 
-APPLIES_TO = ("port", "server", "certificate")
+APPLIES_TO = ("port", "server", "certificate", "dns")
 
 T = TypeVar("T")
 

@@ -5,7 +5,17 @@
 
 from __future__ import annotations
 
-from . import acceptance, certificates, configuration, groups, inventory, operation, plaintext, tls
+from . import (
+    acceptance,
+    certificates,
+    configuration,
+    dns,
+    groups,
+    inventory,
+    operation,
+    plaintext,
+    tls,
+)
 from .base import CheckFunction
 
 CHECKS: dict[str, CheckFunction] = {
@@ -17,4 +27,5 @@ CHECKS: dict[str, CheckFunction] = {
     **acceptance.TABLE,
     **configuration.TABLE,
     **operation.TABLE,
+    **dns.TABLE,
 }

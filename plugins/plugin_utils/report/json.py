@@ -92,6 +92,7 @@ def _host(
         "endpoints": [_endpoint(seen, now) for seen in posture.endpoints],
         "findings": [{**to_plain(f), "fails": f in failing} for f in posture.findings],
         "problems": [to_plain(problem) for problem in posture.problems],
+        "dns": [to_plain(answer) for answer in posture.dns],
     }
 
 

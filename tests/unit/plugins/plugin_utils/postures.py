@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+    DnsAnswer,
     Effective,
     Endpoint,
     EndpointObservation,
@@ -322,6 +323,7 @@ def posture(*parts: Any, **changes: Any) -> Posture:
             "host": NAME,
             "observed_at": "2026-11-24T12:00:00Z",
             "profile": "intermediate",
+            "dns": (DnsAnswer(f"_993._tcp.{NAME}", "TLSA", (), True),),
             "servers": tuple(p for p in parts if isinstance(p, ServerConfig)),
             "endpoints": tuple(p for p in parts if isinstance(p, EndpointObservation)),
             **changes,

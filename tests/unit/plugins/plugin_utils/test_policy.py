@@ -47,7 +47,7 @@ def test_the_catalogue() -> None:
     checks = policy.load_checks()
     assert len(checks) > 30
     for check_id, check in checks.items():
-        assert re.fullmatch(r"(PT|TLS|INJ|CRT|CFG|LOG|OPS)-\d\d", check_id)
+        assert re.fullmatch(r"(PT|TLS|INJ|CRT|CFG|LOG|OPS|DNS)-\d\d", check_id)
         assert isinstance(check.severity, Severity)
         assert check.references
         assert "\n" not in check.rationale + check.remediation + check.title

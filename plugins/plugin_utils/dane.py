@@ -1,0 +1,74 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""TLSA records (DANE): which of them a served chain matches, and which to publish for one.
+
+A record names a certificate or its public key, so that programs need no authority. What DNS
+said is hostile text until read here; whether DNSSEC vouches for it is not known here. Source:
+RFC 6698 section 2.1, RFC 7671 (DANE-EE is about the key alone), RFC 7673 (names of mail services).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Callable, Optional
+
+from .certificate import public_key_info
+
+LEAF_USAGES = frozenset({1, 3})
+"""PKIX-EE and DANE-EE name the server's own certificate, PKIX-TA and DANE-TA an authority of it."""
+_MATCHING: dict[int, Callable[[bytes], bytes]] = {
+    0: lambda content: content,
+    1: lambda content: hashlib.sha256(content).digest(),
+    2: lambda content: hashlib.sha512(content).digest(),
+}
+_SELECTED: dict[int, Callable[[bytes], bytes]] = {0: lambda der: der, 1: public_key_info}
+
+
+@dataclass(frozen=True)
+class Tlsa:
+    """One record; ``data`` is a certificate, a public key or a digest of one of them."""
+
+    usage: int
+    selector: int
+    matching: int
+    data: bytes
+
+
+def read(text: str) -> Optional[Tlsa]:
+    """A record in its presentation format (RFC 6698 section 2.2); None where a client ignores it.
+
+    Clients ignore what has a field that they do not know (RFC 7671 section 10.1).
+    """
+    fields = text.split(None, 3)
+    try:
+        usage, selector, matching = (int(field) for field in fields[:3])
+        data = bytes.fromhex("".join(fields[3].split()))
+    except (ValueError, IndexError):
+        return None
+    if usage not in range(4) or selector not in _SELECTED or matching not in _MATCHING:
+        return None
+    return Tlsa(usage, selector, matching, data)
+
+
+def matches(record: Tlsa, chain: Sequence[bytes]) -> Optional[bool]:
+    """Whether a chain (DER, leaf first) holds what the record names.
+
+    ``None`` where the record holds a whole authority that the chain leaves out: it may have signed
+    the chain all the same (RFC 7671 section 5.2.2), which is not looked into here.
+    Raises CertificateError for a certificate that cannot be read.
+    """
+    candidates = chain[:1] if record.usage in LEAF_USAGES else chain[1:] or chain
+    selected, digest = _SELECTED[record.selector], _MATCHING[record.matching]
+    held = any(digest(selected(der)) == record.data for der in candidates)
+    return None if not held and record.usage not in LEAF_USAGES and record.matching == 0 else held
+
+
+def record_for(der: bytes) -> str:
+    """The record to publish for a certificate: DANE-EE, its key, SHA-256 (RFC 7671 section 5.1).
+
+    Raises CertificateError for bytes that are no certificate.
+    """
+    return f"3 1 1 {hashlib.sha256(public_key_info(der)).hexdigest()}"
