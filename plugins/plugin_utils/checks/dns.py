@@ -18,6 +18,7 @@ from typing import Optional
 from ...module_utils.model import DnsAnswer, EndpointObservation, Severity, Status
 from ..certificate import CertificateError
 from ..dane import matches, read, record_for
+from ..resolver import MISSING
 from .base import CheckFunction, Subject, Verdict, failed, not_applicable, not_checked, passed
 
 _PAIRS = (("_imap", "_imaps"), ("_pop3", "_pop3s"))
@@ -51,9 +52,13 @@ def _about(verdict: Verdict, name: str) -> Verdict:
 
 
 def _unanswered(answer: DnsAnswer) -> Optional[Verdict]:
+    """Records are optional, so that DNS is away today fails no host: the error is a low one."""
     if answer.records is not None:
         return None
-    return Verdict(Status.ERROR, f"{answer.kind} of {answer.name} is not known: {answer.failure}")
+    if answer.failure == MISSING:
+        return not_checked(MISSING)
+    said = f"{answer.kind} of {answer.name} is not known: {answer.failure}"
+    return Verdict(Status.ERROR, said, severity=Severity.LOW)
 
 
 _NOTHING_TO_ASK = not_applicable("neither names nor mail domains are known to ask DNS for")

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils.model import DnsAnswer
 from ansible_collections.postmaster.tls.plugins.plugin_utils.dane import record_for
+from ansible_collections.postmaster.tls.plugins.plugin_utils.resolver import MISSING
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures import (
     CA,
     IMAPS,
@@ -55,7 +56,13 @@ CASES = [
     (srv((A,), (T,)), "fail", "medium", "0 before 10"),
     (srv((A,), ()), "fail", "medium", "only STARTTLS"),
     (srv((A,), (NO,)), "fail", "medium", "only STARTTLS"),
-    (srv(None, (S,)), "error", "medium", "no answer"),
+    (srv(None, (S,)), "error", "low", "no answer"),
+    (
+        (DnsAnswer(f"_993._tcp.{NAME}", "TLSA", None, None, MISSING),),
+        "not_checked",
+        "medium",
+        "dnspython",
+    ),
     (tlsa(), "not_applicable", "medium", "no TLSA"),
     (tlsa(KEY), "pass", "medium", "vouches"),
     (tlsa(OTHER, AUTHORITY), "pass", "medium", "vouches"),
