@@ -107,6 +107,20 @@ def public_key_info(der: bytes) -> bytes:
     return _told(der, _public_key_info)
 
 
+def from_pem(text: str) -> list[bytes]:
+    """The certificates in PEM text as DER, in order; CertificateError where there are none."""
+    found = pem_bodies(text)
+    if not found:
+        raise CertificateError("the text holds no certificate in PEM")
+    return [_decode(body) for body in found]
+
+
+def pem_bodies(text: str) -> list[str]:
+    """The certificates in PEM text as base64 DER, as it stands there (RFC 7468 section 5.1)."""
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    return ["".join(part.partition(end)[0].split()) for part in text.split(begin)[1:]]
+
+
 def fingerprint(text: str) -> str:
     """The SHA-256 fingerprint (hex) of a certificate as base64 DER, readable or not."""
     return hashlib.sha256(_decode(text)).hexdigest()

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
 
+from ..module_utils.model import DnsAnswer
 from .certificate import public_key_info
 
 LEAF_USAGES = frozenset({1, 3})
@@ -64,6 +65,26 @@ def matches(record: Tlsa, chain: Sequence[bytes]) -> Optional[bool]:
     selected, digest = _SELECTED[record.selector], _MATCHING[record.matching]
     held = any(digest(selected(der)) == record.data for der in candidates)
     return None if not held and record.usage not in LEAF_USAGES and record.matching == 0 else held
+
+
+def named(records: Sequence[str], chain: Sequence[bytes]) -> Optional[bool]:
+    """Whether one of the records names the chain; ``None`` where that cannot be told.
+
+    Raises CertificateError for a certificate that cannot be read.
+    """
+    usable = [record for record in map(read, records) if record is not None]
+    found = {matches(record, chain) for record in usable}
+    return True if True in found else None if None in found else False
+
+
+def rejects(answer: DnsAnswer, chain: Sequence[bytes]) -> bool:
+    """Whether programs that believe these records refuse the chain.
+
+    Records that DNSSEC does not vouch for are believed by nobody (RFC 6698 section 4.1); where
+    nobody checks that here, they count. Raises CertificateError as :func:`named`.
+    """
+    believed = bool(answer.records) and answer.validated is not False
+    return believed and named(answer.records or (), chain) is False
 
 
 def record_for(der: bytes) -> str:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..module_utils.text import clean
-from .certificate import CertificateError, read_base64, signed_by, subject
+from .certificate import CertificateError, pem_bodies, read_base64, signed_by, subject
 
 try:
     from cryptography import x509
@@ -92,9 +92,7 @@ def _read(path: Path) -> Trust:
 
 def parse(text: str, source: str) -> Trust:
     """The authorities in PEM text. Raises TrustError where there is none."""
-    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
-    bodies = [part.partition(end)[0] for part in text.split(begin)[1:]]
-    anchors = tuple(dict.fromkeys("".join(body.split()) for body in bodies))
+    anchors = tuple(dict.fromkeys(pem_bodies(text)))
     if not anchors:
         raise TrustError(f"{source} holds no certificate in PEM; see mail_tls_ca_file")
     return Trust(source, anchors)

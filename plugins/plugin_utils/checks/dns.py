@@ -17,7 +17,7 @@ from typing import Optional
 
 from ...module_utils.model import DnsAnswer, EndpointObservation, Severity, Status
 from ..certificate import CertificateError
-from ..dane import matches, read, record_for
+from ..dane import named, record_for
 from ..resolver import MISSING
 from .base import CheckFunction, Subject, Verdict, failed, not_applicable, not_checked, passed
 
@@ -119,11 +119,11 @@ def _pinned(answer: DnsAnswer, endpoints: Sequence[EndpointObservation]) -> Verd
     served = [seen for seen in endpoints if seen.endpoint.port == port and seen.chain]
     if not served:
         return not_checked("what is served there was not observed")
-    named = {seen: _named(answer.records, seen.chain) for seen in served}
-    wrong = next((seen for seen in served if named[seen] is False), None)
+    told = {seen: _named(answer.records, seen.chain) for seen in served}
+    wrong = next((seen for seen in served if told[seen] is False), None)
     if wrong:
         return _mismatch(wrong, expected, shown)
-    if None in named.values():
+    if None in told.values():
         return not_checked("an authority is published in full that the chain leaves out")
     if answer.validated is None:
         return not_checked("they match, but the resolver does not check DNSSEC (mail_tls_resolver)")
@@ -132,13 +132,10 @@ def _pinned(answer: DnsAnswer, endpoints: Sequence[EndpointObservation]) -> Verd
 
 def _named(records: Sequence[str], chain: Sequence[str]) -> Optional[bool]:
     """Whether one of the records names the chain; None where that cannot be told."""
-    usable = [record for record in map(read, records) if record is not None]
     try:
-        ders = [base64.b64decode(text, validate=True) for text in chain]
-        found = {matches(record, ders) for record in usable}
+        return named(records, [base64.b64decode(text, validate=True) for text in chain])
     except (CertificateError, binascii.Error):
         return False
-    return True if True in found else None if None in found else False
 
 
 def _mismatch(seen: EndpointObservation, expected: str, shown: tuple[str, ...]) -> Verdict:

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Would what DNS publishes reject this certificate: the action, with answers of known truth."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Optional
+
+import pytest
+from ansible.errors import AnsibleActionFail
+
+from ansible_collections.postmaster.tls.plugins.action import tlsa
+from ansible_collections.postmaster.tls.plugins.module_utils.model import DnsAnswer
+from ansible_collections.postmaster.tls.plugins.plugin_utils.dane import record_for
+from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures import (
+    LEAF,
+    NAME,
+    certificate,
+)
+
+PEM = f"-----BEGIN CERTIFICATE-----\n{LEAF}\n-----END CERTIFICATE-----\n"
+OURS = record_for(base64.b64decode(LEAF))
+OTHER = record_for(base64.b64decode(certificate(kind="rsa2048")))
+WHERE = f"_993._tcp.{NAME}"
+
+
+def run(monkeypatch: pytest.MonkeyPatch, answers: tuple[DnsAnswer, ...], chain: str = PEM) -> Any:
+    action = tlsa.ActionModule.__new__(tlsa.ActionModule)
+    args = {"chain": chain, "names": [NAME], "ports": [993], "resolver": "system"}
+    monkeypatch.setattr(tlsa.ActionBase, "run", lambda *_a: {})
+    monkeypatch.setattr(tlsa.ActionModule, "validate_argument_spec", lambda *_a: (None, args))
+    monkeypatch.setattr(tlsa.resolver, "ask", lambda *_a: answers)
+    return action.run()
+
+
+def answer(records: Optional[tuple[str, ...]], validated: Optional[bool], failure: str = "") -> Any:
+    return (DnsAnswer(WHERE, "TLSA", records, validated, failure),)
+
+
+@pytest.mark.parametrize("validated", [True, False, None])
+@pytest.mark.parametrize("records", [(), (OURS,), (OTHER, OURS)])
+def test_published_or_not_there(monkeypatch: Any, records: Any, validated: Any) -> None:
+    result = run(monkeypatch, answer(records, validated))
+    assert result["publish"] == [f"{WHERE}. IN TLSA {OURS}"]
+    assert result["published"] == ({WHERE: list(records)} if records else {})
+
+
+@pytest.mark.parametrize("validated", [True, None])
+def test_a_key_that_is_not_published_is_refused(monkeypatch: Any, validated: Any) -> None:
+    with pytest.raises(AnsibleActionFail, match=f"publish `{WHERE}. IN TLSA {OURS}`"):
+        run(monkeypatch, answer((OTHER,), validated))
+
+
+def test_nobody_believes_what_is_not_signed(monkeypatch: Any) -> None:
+    assert run(monkeypatch, answer((OTHER,), False))["published"] == {WHERE: [OTHER]}
+
+
+def test_what_could_not_be_asked_is_a_warning(monkeypatch: Any) -> None:
+    result = run(monkeypatch, answer(None, None, "no answer in time"))
+    assert [("no answer in time" in warning) for warning in result["warnings"]] == [True]
+
+
+@pytest.mark.parametrize("chain", ["", "-----BEGIN CERTIFICATE-----\n*\n", PEM.replace("M", "!")])
+def test_no_certificate_is_an_error_of_one_sentence(monkeypatch: Any, chain: str) -> None:
+    with pytest.raises(AnsibleActionFail, match="certificate"):
+        run(monkeypatch, (), chain)
