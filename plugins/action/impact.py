@@ -18,7 +18,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.login_log.usage import LoginLog
-from ..module_utils.model import Product, ServerConfig
+from ..module_utils.model import ServerConfig
 from ..module_utils.plain import from_plain
 from ..plugin_utils import exceptions, observe, policy
 from ..plugin_utils.impact import changes, compare, forecast, report
@@ -158,9 +158,7 @@ def _changes(
     made: list[changes.Change] = []
     for server in found:
         require_readable(server)
-        # Hardening refuses what Courier cannot do; a forecast counts its clients as lost.
-        kept = held if server.product is Product.DOVECOT else ()
-        made += changes.changes(server, plan(server, profile, (), kept, today), profile)
+        made += changes.changes(server, plan(server, profile, (), held, today), profile)
         made += changes.closing(server, args["closed_ports"])
     return tuple(made)
 

@@ -9,6 +9,7 @@ checks and the rehearsals of both. The steps are in change.py.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from typing import Any
 
 from . import (
     change,
+    courier_access,
     courier_change,
     courier_rehearsal,
     dovecot_change,
@@ -23,6 +25,7 @@ from . import (
     rehearsal,
     selfsigned,
 )
+from .config import courier_access as access
 from .config.dovecot_edit import Wanted
 from .model import Endpoint, Origin, Service, TlsMode
 from .transaction import FileState, capture, rewritten
@@ -85,21 +88,40 @@ def _dovecot(params: Mapping[str, Any]) -> _Made:
 
 def _courier(params: Mapping[str, Any]) -> _Made:
     wants = [(s["file"], s["name"], s["value"]) for s in params["settings"]]
-    overrides = [(o["file"], o["line"], o["name"]) for o in params["overrides"]]
+    # Our own access files are written anew, so no line of theirs is commented out.
+    overrides = [
+        (o["file"], o["line"], o["name"])
+        for o in params["overrides"]
+        if os.path.basename(o["file"]) not in access.OURS.values()
+    ]
+    scoped = [(s["scope"], s["name"], s["value"], s["reason"]) for s in params["scoped"]]
     made = params["certificate"]
     texts = courier_change.candidate(wants, overrides)
+    excepted = courier_access.candidate(_folder(params), scoped, texts)
+    texts.update(excepted.texts)
     pem = {}
     if made:
         certificate, key = selfsigned.make(made["names"])
         pem = {made["certificate"]: key + certificate}
     states = tuple(courier_change.pem_state(path, content) for path, content in pem.items())
     return _Made(
-        files=(*rewritten(texts), *states),
-        check=lambda: courier_change.check(texts, wants, list(pem)),
-        hidden=dict.fromkeys(pem, KEY),
+        files=(*rewritten(texts), *excepted.states, *states),
+        check=lambda: courier_change.check(texts, _strings(wants, scoped), list(pem)),
+        hidden={**dict.fromkeys(pem, KEY), **excepted.hidden},
         candidate=lambda *where: courier_rehearsal.prepare(texts, pem, *where),
         now=lambda *where: courier_rehearsal.prepare({}, {}, *where),
     )
+
+
+def _folder(params: Mapping[str, Any]) -> str:
+    return params["config_file"] or courier_rehearsal.FOLDER
+
+
+def _strings(
+    wants: list[tuple[str, str, str]], scoped: Sequence[access.Given]
+) -> list[tuple[str, str, str]]:
+    """What the library is asked of: exceptions hold strings of it too."""
+    return [*wants, *((scope, name, value) for scope, name, value, _reason in scoped)]
 
 
 _BUILD = {"dovecot": _dovecot, "courier": _courier}

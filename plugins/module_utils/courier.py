@@ -18,10 +18,11 @@ import glob
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 from . import host, tls_library
+from .config import courier_access as access
 from .config import courier_services as services
 from .config.courier import FILES, SourceFile, faults, parse, settings
 from .config.vocabulary import COURIER_GNUTLS, COURIER_OPENSSL
@@ -34,10 +35,10 @@ from .model import (
     Problem,
     Product,
     ServerConfig,
+    Service,
     TlsLibrary,
     Unit,
 )
-from .text import NAME, clean
 
 _LIMIT = 1024 * 1024
 _MAX_CERTIFICATES = 256
@@ -47,8 +48,8 @@ _VERSION = re.compile(r"Courier-IMAP[ /](\d[0-9.]*)")
 # A host name or an address, and not what editors and packages leave behind.
 _SUFFIX = re.compile(r"[A-Za-z0-9_*-]+(?:\.[A-Za-z0-9_-]+)+\Z|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*\Z")
 _LEFT_BEHIND = re.compile(r"(?:\.(?:bak|old|orig|new|save|tmp|dpkg-\w+)|~)\Z")
-# courieraccess: "10.0.0<tab>allow,NAME=value,…" sets variables for some clients only.
-_EXCEPTION = re.compile(r"\b((?:IMAP|POP3)_(?:TLS_REQUIRED|STARTTLS)|TLS_\w+)=?")
+# Lines of an access file that are looked at.
+_MAX_ENTRIES = 4096
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,6 @@ def _observe(layout: _Layout, starts: Mapping[str, str]) -> ServerConfig:
             [
                 *unknown,
                 *problems,
-                *_exceptions(served),
                 *(p for one in served for p in one.problems),
             ]
         ),
@@ -184,10 +184,14 @@ def _served(
     problems = [] if start else [Problem(f"{script} is of an unknown shape, taken for Debian's")]
     variables = services.Variables(start or port.start, files)
     dialect = _DIALECTS[library.name] if library else None
-    rows, unknown = services.effective(port, variables, dialect, _expander(library), _runs)
+    expand = _expander(library)
+    rows, unknown = services.effective(port, variables, dialect, expand, _runs)
     tls = next((row.value for row in rows if row.field == "tls"), None)
     listeners, unopened = services.listeners(port, variables, tls)
-    return _Served(port, variables, rows, listeners, (*problems, *unknown, *unopened))
+    told = (*problems, *unknown, *unopened)
+    one = _Served(port, variables, rows, listeners, told)
+    more, differing = _excepted(one, dialect, expand)
+    return replace(one, rows=(*rows, *more), problems=(*told, *differing))
 
 
 def _expander(library: Optional[TlsLibrary]) -> services.Expand:
@@ -241,19 +245,37 @@ def _certificates(certificate: str, key: str) -> Iterator[tuple[str, str, Option
             yield path, "combined", None
 
 
-def _exceptions(served: Sequence[_Served]) -> Iterator[Problem]:
-    """Lines of the access file that change TLS for some clients only."""
-    for one in served:
-        place = one.variables.outer["IMAPACCESSFILE"].text
-        if one.port.script != "imapd" or not place:
-            continue
-        paths = host.glob_files(glob.escape(place) + "/*") if os.path.isdir(place) else [place]
-        for path in paths:
-            for number, line in enumerate((host.read_text(path, _LIMIT) or "").split("\n"), 1):
-                match = None if line.lstrip().startswith("#") else _EXCEPTION.search(line)
-                if match:
-                    said = f"{match.group(1)} differs for some clients: {clean(line.strip(), NAME)}"
-                    yield Problem(said, Origin(path, number))
+def _excepted(
+    one: _Served, dialect: Optional[str], expand: services.Expand
+) -> tuple[tuple[Effective, ...], tuple[Problem, ...]]:
+    """What differs for the clients of some networks, as rows of scopes of their own."""
+    rows: list[Effective] = []
+    problems: list[Problem] = []
+    for path in _access_files(one):
+        entries = access.parse(host.read_text(path, _LIMIT) or "")[:_MAX_ENTRIES]
+        for network, entry in access.given(entries):
+            at = Origin(path, entry.line)
+            port = replace(one.port, scope=f"{one.port.scope},remote={network}")
+            other = one.variables.given(dict(entry.variables), at)
+            found, told = services.effective(port, other, dialect, expand, _runs)
+            rows += [new for new, old in zip(found, one.rows) if _held(new) != _held(old)]
+            problems += [problem for problem in told if problem.origin == at]
+    return tuple(rows), tuple(problems)
+
+
+def _held(row: Effective) -> tuple[Optional[str], str]:
+    return row.value, row.native
+
+
+def _access_files(one: _Served) -> list[str]:
+    """The files that couriertcpd's database is made of."""
+    outer = one.variables.outer
+    place = access.place(outer["TCPDOPTS"].text or "")
+    if not place and one.port.protocol is Service.IMAP:
+        place = outer["IMAPACCESSFILE"].text or ""
+    if not os.path.isdir(place):
+        return [place] if place else []
+    return [path for path in host.glob_files(f"{glob.escape(place)}/*") if path[-1] != "~"]
 
 
 def _distinct(problems: Sequence[Problem]) -> tuple[Problem, ...]:

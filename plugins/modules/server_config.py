@@ -91,13 +91,15 @@ options:
         type: str
         default: ''
   scoped:
-    description: Settings for some clients alone (Dovecot only); the exceptions of an inventory.
+    description:
+      - Settings for some clients alone; the exceptions of an inventory.
+      - Dovecot gets a scope of its own for each network, Courier lines of its access files.
     type: list
     elements: dict
     default: []
     suboptions:
       scope:
-        description: Whom it is for, as V(remote=192.0.2.0/24).
+        description: Whom it is for, as V(remote=192.0.2.0/24) or V(service=imap,remote=192.0.2.0/24).
         type: str
         required: true
       name:

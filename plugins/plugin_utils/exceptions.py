@@ -121,20 +121,32 @@ def as_waivers(
     """What judge.read_waivers reads: findings about the scopes that exceptions make.
 
     ``sources``: an address that is looked at → the one it is looked at from. Who looks from a
-    network with an exception sees the exception. Waivers are given past their last day too, so
+    network with an exception sees the exception; a network within another has what that one is
+    given, too. Waivers are given past their last day too, so
     that the finding says what it was.
     """
     found = []
+    networks = dict.fromkeys(e.network for e in exceptions if e.network is not None)
     for exception in exceptions:
         if exception.network is None:
             continue
-        scope = f"dovecot remote={exception.network}"
         seen = [to for to, since in sources.items() if since and exception.holds(since)]
-        pairs = [(check, scope) for check in CHECKS[exception.allow]]
+        within = [n for n in networks if n.version == exception.network.version]
+        within = [n for n in within if n.subnet_of(exception.network)]  # type: ignore[arg-type]
+        pairs = [
+            (check, scope.format(network))
+            for check in CHECKS[exception.allow]
+            for network in within
+            for scope in _SCOPES
+        ]
         pairs += [(c, f"*://{_shown(to)}:*") for to in seen for c in SEEN[exception.allow]]
         ends = {"reason": exception.reason, "expires": exception.until}
         found += [{"check": check, "subject": subject, **ends} for check, subject in pairs]
     return found
+
+
+# How findings name the scope of a network: Dovecot's for all services, Courier's for each.
+_SCOPES = ("dovecot remote={}", "courier service=*,remote={}")
 
 
 def _shown(address: str) -> str:

@@ -34,6 +34,7 @@ HABITS: dict[str, tuple[tuple[str, Any], ...]] = {
     "mixed": (("pop3 110", None), ("pop3 110", NEW)),
 }
 SUMS = "find -L /etc/dovecot /etc/courier -type f -exec sha256sum {} ';' 2>/dev/null; true"
+ACCESS = "find /etc/courier -path '*access*' -type f -exec sha256sum {} ';' 2>/dev/null; true"
 On = Callable[[str], Any]
 
 
@@ -142,23 +143,70 @@ def test_it_came_true(hardened: None, playbook: Playbook, folder: Path) -> None:
     assert not re.search(r"\b(till|vintage|mixed)\b", said)
 
 
-EXCEPTION = (
-    '{"mail_tls_exceptions": [{"network": "%s/24", "allow": "old_tls", "reason": "the lab",'
-    ' "until": "2099-12-31"}]}'
+# Of the lab's network the tests have the first address, and its hosts have none below 8.
+NETWORK = address(NAMES[0]).rsplit(".", 1)[0] + ".0/29"
+EXCEPTIONS = json.dumps(
+    {
+        "mail_tls_exceptions": [
+            {"network": NETWORK, "allow": allow, "reason": "the lab", "until": "2099-12-31"}
+            for allow in ("old_tls", "plaintext")
+        ]
+    }
 )
+# Person and door that an exception lets in; who comes from elsewhere is refused at the same time.
+EXCEPTED: tuple[tuple[str, str, Any], ...] = (
+    ("vintage", "imaps 993", OLD),
+    ("vintage", "pop3 110", OLD),
+    ("till", "pop3 110", None),
+    ("till", "imap 143", None),
+)
+ELSEWHERE = """
+import poplib, sys
+try:
+    pop3 = poplib.POP3(sys.argv[1], timeout=15)
+    pop3.user("till")
+    pop3.pass_(sys.argv[2])
+    print("in")
+except poplib.error_proto:
+    print("refused")
+"""
 
 
-def test_an_exception_lets_a_network_in_again(
-    hardened: None, playbook: Playbook, folder: Path
+def let_in(name: str) -> list[bool]:
+    found = []
+    for user, door, tls in EXCEPTED:
+        try:
+            clients.log_in(address(name), door, tls, user, PASSWORD)
+            found.append(True)
+        except (OSError, *clients.REFUSALS):
+            found.append(False)
+    return found
+
+
+def from_elsewhere(on: On, name: str) -> str:
+    """What a login without TLS from another host comes to."""
+    other = next(one for one in NAMES if one != name)
+    run = on(other).run("python3 -c %s %s %s", ELSEWHERE, address(name), PASSWORD)
+    return str(run.stdout.strip())
+
+
+def test_an_exception_lets_a_network_in_again_and_nobody_else(
+    hardened: None, playbook: Playbook, folder: Path, on: On
 ) -> None:
-    network = address(NAMES[0]).rsplit(".", 1)[0] + ".0"
-    held = f"--extra-vars={EXCEPTION % network}"
-    done = playbook("harden", *options(folder), held)
-    assert "Courier cannot make an exception" in done.stdout
-    for name in NAMES[:2]:
-        clients.log_in(address(name), "imaps 993", OLD, "vintage", PASSWORD)
-    gone = playbook("harden", *options(folder))
-    assert gone.returncode == 0, gone.stdout
-    for name in NAMES[:2]:
-        with pytest.raises((OSError, *clients.REFUSALS)):
-            clients.log_in(address(name), "imaps 993", OLD, "vintage", PASSWORD)
+    before = {name: on(name).check_output(ACCESS) for name in NAMES}
+    assert {name: let_in(name) for name in NAMES} == {name: [False] * 4 for name in NAMES}
+    done = playbook("harden", *options(folder), f"--extra-vars={EXCEPTIONS}")
+    assert done.returncode == 0, done.stdout
+    assert {name: let_in(name) for name in NAMES} == {name: [True] * 4 for name in NAMES}
+    assert {name: from_elsewhere(on, name) for name in NAMES} == dict.fromkeys(NAMES, "refused")
+    said = playbook("verify", *options(folder), f"--extra-vars={EXCEPTIONS}")
+    assert said.returncode == 0, said.stdout
+    assert " waived" in said.stdout
+    gone = EXCEPTIONS.replace("2099-12-31", "2026-01-31")
+    said = playbook("verify", *options(folder), f"--extra-vars={gone}")
+    assert said.returncode == 2
+    assert "waiver expired on 2026-01-31: the lab" in " ".join(said.stdout.split())
+    done = playbook("harden", *options(folder), f"--extra-vars={gone}")
+    assert done.returncode == 0, done.stdout
+    assert {name: let_in(name) for name in NAMES} == {name: [False] * 4 for name in NAMES}
+    assert {name: on(name).check_output(ACCESS) for name in NAMES} == before

@@ -25,13 +25,14 @@ What the servers then do: imap/capability.C, imap/imaplogin.C, imap/pop3dcapa.C,
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Optional
 
-from ..model import Effective, Expansion, Listener, Problem, Service, TlsMode
+from ..model import Effective, Expansion, Listener, Origin, Problem, Service, TlsMode
 from ..text import NAME, clean
 from .courier import VALUE, Environment, SourceFile, Value, evaluate
 from .vocabulary import COURIER_GNUTLS, COURIER_OPENSSL, normalise, words
@@ -145,6 +146,13 @@ class Variables:
         self.outer = self._sourced(start.outer, files)
         self.inner = self._sourced(start.inner, files)
         self._given = start.given
+        self._last: Mapping[str, Value] = {}
+
+    def given(self, variables: Mapping[str, str], origin: Origin) -> Variables:
+        """The same for clients to whom couriertcpd gives variables (courier_access.py)."""
+        made = copy.copy(self)
+        made._last = {name: Value(text, origin, text) for name, text in variables.items()}
+        return made
 
     @staticmethod
     def _sourced(names: Sequence[str], files: Mapping[str, SourceFile]) -> Environment:
@@ -152,6 +160,8 @@ class Variables:
 
     def served(self, name: str) -> Value:
         """What the server finds in its environment."""
+        if name in self._last:
+            return self._last[name]
         given = self._given.get(name)
         if given is None:
             return self.inner[name]
@@ -159,6 +169,8 @@ class Variables:
 
     def native(self, name: str) -> str:
         """The name that an administrator sets for the server's variable ``name``."""
+        if name in self._last:
+            return name
         given = self._given.get(name, "")
         return given[1:] if given.startswith("$") else name
 

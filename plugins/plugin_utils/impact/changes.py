@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from ...module_utils.config import vocabulary
+from ...module_utils.config.courier_access import OURS
 from ...module_utils.config.dovecot_edit import DROP_IN
 from ...module_utils.config.dovecot_origin import OLD_NAMES
 from ...module_utils.model import Product, ServerConfig, Service, TlsMode
@@ -202,12 +203,14 @@ def _services(scopes: Sequence[str]) -> frozenset[Service]:
 
 def _courier(target: Target, plan: Plan) -> Iterator[Change]:
     for service in (Service.IMAP, Service.POP3):
-        names = _changed(target.server, plan, service)
+        over = _ended(plan, service)
+        names = _changed(target.server, plan, service) | over
         words = vocabulary.words(target.dialect, service.value)
         fields = {field for field, word in words.items() if word.name in names}
         login = target.server.value("plaintext_login", f"service={service.value}")
+        passes = login is None or login.value != "no" or words["require_tls"].name in over
         only, product = frozenset({service}), Product.COURIER
-        if fields & {"starttls", "require_tls"} and (login is None or login.value != "no"):
+        if passes and fields & {"starttls", "require_tls"}:
             yield Change(Kind.PLAINTEXT, product, only)
         if fields & {"priority", "protocol_min"}:
             yield Change(Kind.PROTOCOL, product, only, floor=target.protocol_min)
@@ -230,6 +233,12 @@ def _changed(server: ServerConfig, plan: Plan, service: Service) -> set[str]:
         for want in plan.settings
         if f"/{service.value}d" in want.file and held.get(want.name) != {want.value}
     }
+
+
+def _ended(plan: Plan, service: Service) -> set[str]:
+    """Names of the variables that an exception gave to some clients and that they lose."""
+    file = OURS[service.value]
+    return {over.name for over in plan.overrides if posixpath.basename(over.file) == file}
 
 
 def _tls13(profile: Profile) -> frozenset[int]:

@@ -21,7 +21,6 @@ from typing import Optional
 
 from ...module_utils.config.vocabulary import PROTOCOLS
 from ...module_utils.login_log.usage import Client, LoginLog, Reason, Security, Usage
-from ...module_utils.model import Product
 from .. import registry
 from ..exceptions import Exemption
 from .changes import Change, Kind
@@ -196,8 +195,6 @@ _VERDICTS = {
 
 def _loss(kind: Kind, row: Usage, exceptions: Sequence[Exemption], day: date) -> Loss:
     addresses = [] if row.more_clients else [client.address for client in row.clients]
-    if row.product != Product.DOVECOT.value:
-        addresses = []  # no other server makes an exception for a network
     held = [e for e in exceptions if e.covers(kind.value, row.user, addresses)]
     waived = next((e for e in held if e.in_force(day)), None)
     expired = next((e for e in held if not e.in_force(day)), None) if waived is None else None

@@ -22,7 +22,7 @@ from ..exceptions import Exemption
 from ..policy import Profile
 from .courier import plan_courier
 from .dovecot import plan_dovecot, plan_evidence, settled
-from .exceptions import scoped, unsupported
+from .exceptions import ended, scoped, unsupported
 from .plan import Plan
 from .rules import Target
 
@@ -61,12 +61,14 @@ def plan(
     target = Target(profile, server, _dialect(server))
     make = plan_dovecot if server.product is Product.DOVECOT else plan_courier
     made = make(target, tuple(names))
-    if today is None or not exceptions:
+    if today is None:
         return settled(made)
     refusal = unsupported(target, exceptions, today)
     if refusal:
         raise Unplannable(refusal)
-    return settled(replace(made, scoped=scoped(target, exceptions, today)))
+    kept = scoped(target, exceptions, today)
+    over = (*made.overrides, *ended(target, kept))
+    return settled(replace(made, scoped=kept, overrides=over))
 
 
 def evidence(server: ServerConfig, profile: Profile) -> Plan:

@@ -242,11 +242,28 @@ def test_a_script_of_another_shape(here: Host) -> None:
 
 
 def test_exceptions_for_some_clients(here: Host) -> None:
-    here.write("access", "# 10 allow,IMAP_TLS_REQUIRED=0\n10\tallow,IMAP_TLS_REQUIRED=0\n")
+    """They have rows of their own, for what differs alone."""
+    here.write("access", "# 10 allow,IMAP_TLS_REQUIRED=0\n10\tallow,IMAP_TLS_REQUIRED=1,X=y\n")
     here.append("imapd", f"IMAPACCESSFILE={here.path('access')}\n")
-    (problem,) = observe().problems
-    assert "IMAP_TLS_REQUIRED differs for some clients" in problem.message
-    assert problem.origin == Origin(here.path("access"), 2)
+    server = observe()
+    rows = {(r.scope, r.field, r.value) for r in server.effective if "remote=" in r.scope}
+    assert rows == {
+        ("service=imap,remote=10.0.0.0/8", "require_tls", "yes"),
+        ("service=imap,remote=10.0.0.0/8", "tls", "required"),
+        ("service=imap,remote=10.0.0.0/8", "plaintext_login", "no"),
+    }
+    row = server.value("require_tls", "service=imap,remote=10.0.0.0/8")
+    assert row is not None
+    assert (row.name, row.origin) == ("IMAP_TLS_REQUIRED", Origin(here.path("access"), 2))
+
+
+def test_exceptions_of_pop3_by_the_options_of_couriertcpd(here: Host) -> None:
+    (here.root / "pop").mkdir()
+    (here.root / "pop" / "a").write_text("192.0.2\tallow,TLS_PRIORITY=SECURE128\n")
+    (here.root / "pop" / "a~").write_text("192.0.3\tallow,TLS_PRIORITY=SECURE128\n")
+    here.append("pop3d", f'TCPDOPTS="-access={here.root}/pop.dat"\n')
+    rows = {(r.scope, r.field) for r in observe().effective if "remote=" in r.scope}
+    assert rows == {(f"service={s},remote=192.0.2.0/24", "priority") for s in ("pop3", "pop3s")}
 
 
 def test_crlf_and_odd_lines_are_told(here: Host) -> None:

@@ -101,9 +101,21 @@ def test_its_words_are_those_of_changes_and_checks() -> None:
 def test_waivers_for_its_scope_keep_the_last_day() -> None:
     held = read_exceptions([GOOD, {"user": "a", "reason": "told", "until": "2026-12-31"}])
     waivers = read_waivers(as_waivers(held, {"192.0.2.1": None}), load_checks())
-    assert {w.subject for w in waivers} == {"dovecot remote=192.0.2.0/24"}
+    assert {w.subject for w in waivers} == {
+        "dovecot remote=192.0.2.0/24",
+        "courier service=*,remote=192.0.2.0/24",
+    }
     assert {w.check for w in waivers} == {"CFG-01", "CFG-02"}
     assert {w.expires for w in waivers} == {date(2026, 12, 31)}
+
+
+def test_a_network_within_another_is_waived_what_that_one_is() -> None:
+    """On Courier the clients of the inner one have both (courier_access.py)."""
+    held = read_exceptions([GOOD, {**GOOD, "network": "192.0.2.7", "allow": "old_tls"}])
+    found = {(w["check"], w["subject"]) for w in as_waivers(held, {})}
+    assert ("CFG-02", "courier service=*,remote=192.0.2.7/32") in found
+    assert ("CFG-03", "courier service=*,remote=192.0.2.7/32") in found
+    assert ("CFG-03", "courier service=*,remote=192.0.2.0/24") not in found
 
 
 @pytest.mark.parametrize(

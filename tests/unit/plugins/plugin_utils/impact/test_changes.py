@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+    Effective,
     Listener,
+    Origin,
     Product,
     ServerConfig,
     Service,
@@ -125,6 +127,21 @@ def test_courier_by_service() -> None:
 def courier_and_plan() -> tuple[ServerConfig, Any]:
     server = seen.courier()
     return server, plan(server, PROFILE)
+
+
+@pytest.mark.parametrize(("until", "lost"), [("2026-12-31", False), ("2026-11-01", True)])
+def test_an_exception_of_courier_that_ends_is_a_change(until: str, lost: bool) -> None:
+    hard = {f"{name}_TLS_REQUIRED": "1" for name in ("IMAP", "POP3")}
+    server = seen.courier(TLS_PRIORITY=PROFILE.gnutls_priority, **hard)
+    file = "/etc/courier/imapaccess/imapd-postmaster-tls"
+    scope = "service=imap,remote=192.0.2.0/24"
+    row = Effective(scope, "require_tls", "no", "IMAP_TLS_REQUIRED", "0", Origin(file, 2))
+    server = replace(server, effective=(*server.effective, row))
+    held = read_exceptions([{"network": "192.0.2.0/24", "reason": "x", "until": until}])
+    found = changes(server, plan(server, PROFILE, (), held, date(2026, 11, 24)), PROFILE)
+    assert [(c.kind, *(s.value for s in c.services)) for c in found] == (
+        [(Kind.PLAINTEXT, "imap")] if lost else []
+    )
 
 
 def test_closing_ports_by_how_tls_begins_there() -> None:

@@ -178,10 +178,11 @@ def test_a_row_with_unnamed_clients_is_not_waived_by_a_network() -> None:
     assert with_exceptions([row(more_clients=True)], entry, "2026-12-01").locked_out == {"a"}
 
 
-def test_courier_makes_no_exception_for_a_network() -> None:
+def test_courier_makes_an_exception_for_a_network_too() -> None:
     held = read_exceptions([{"network": "192.0.2.0/24", "reason": "x", "until": "2027-12-31"}])
     change = Change(Kind.PLAINTEXT, Product.COURIER)
-    assert forecast(log(row(product="courier")), [change], held).locked_out == {"a"}
+    made = forecast(log(row(product="courier")), [change], held)
+    assert (made.locked_out, made.waived) == (frozenset(), {"a"})
 
 
 def test_a_host_that_reads_its_own_mail_loses_nothing() -> None:

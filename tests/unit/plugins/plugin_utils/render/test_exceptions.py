@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the postmaster.tls authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Exceptions as Dovecot's own scopes, stage 0, and what Courier refuses."""
+"""Exceptions as Dovecot's own scopes, Courier's access files, and stage 0."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.config.dovecot_edit
     drop_in_text,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+    Effective,
     Origin,
     Product,
     ServerConfig,
@@ -29,6 +30,7 @@ from ansible_collections.postmaster.tls.plugins.plugin_utils.render.server impor
     plan,
 )
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.render import seen
+from ansible_collections.postmaster.tls.tests.unit.worlds import OPENSSL_35
 
 PROFILE = load_profile("intermediate")
 TODAY = date(2026, 11, 24)
@@ -78,11 +80,43 @@ def test_what_writes_nothing(entry: dict[str, Any]) -> None:
     assert made(seen.dovecot(), entry).scoped == ()
 
 
-def test_courier_refuses_and_says_what_to_do() -> None:
+def test_courier_gives_variables_to_one_network() -> None:
+    found = made(seen.courier(), LIFT)
+    assert [(s.scope, s.name, s.value) for s in found.scoped] == [
+        ("service=imap,remote=192.0.2.0/24", "IMAP_TLS_REQUIRED", "0"),
+        ("service=pop3,remote=192.0.2.0/24", "POP3_TLS_REQUIRED", "0"),
+    ]
+
+
+def test_courier_gives_old_tls_to_one_network() -> None:
+    found = made(seen.courier(), {**LIFT, "allow": "old_tls"})
+    assert {(s.scope, s.name) for s in found.scoped} == {
+        (f"service={service},remote=192.0.2.0/24", "TLS_PRIORITY") for service in ("imap", "pop3")
+    }
+    for one in found.scoped:
+        assert one.value.startswith(PROFILE.gnutls_priority + ":+VERS-TLS1.1:+VERS-TLS1.0")
+
+
+def test_courier_on_openssl_refuses_old_tls_and_says_what_to_do() -> None:
+    server, old = seen.courier(OPENSSL_35), {**LIFT, "allow": "old_tls"}
     with pytest.raises(Unplannable, match=r"exception for 192\.0\.2\.0/24.*Nothing was changed"):
-        made(seen.courier(), LIFT)
-    assert made(seen.courier(), {**LIFT, "until": "2026-11-23"}).settings
-    assert made(seen.courier(), {"user": "a", "reason": "told", "until": "2026-12-31"}).settings
+        made(server, old)
+    assert made(server, {**old, "until": "2026-11-23"}).settings
+    assert made(server, LIFT).scoped
+
+
+ACCESS = "/etc/courier/imapaccess/imapd-postmaster-tls"
+
+
+def test_what_courier_was_given_goes_when_the_exception_ends() -> None:
+    server, scope = seen.courier(), "service=imap,remote=192.0.2.0/24"
+    row = Effective(scope, "tls", "yes", "IMAP_TLS_REQUIRED", "0", Origin(ACCESS, 2))
+    theirs = replace(row, origin=Origin("/etc/courier/imapaccess/own", 1))
+    server = replace(server, effective=(*server.effective, row, theirs))
+    gone = Override(ACCESS, 2, "IMAP_TLS_REQUIRED", "0")
+    assert gone not in made(server, LIFT).overrides
+    assert [o for o in made(server).overrides if "access" in o.file] == [gone]
+    assert gone in made(server, {**LIFT, "until": "2026-11-23"}).overrides
 
 
 def ours(*pairs: tuple[str, str], scope: str = "remote=192.0.2.0/24") -> ServerConfig:
