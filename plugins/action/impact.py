@@ -53,6 +53,7 @@ class ActionModule(ActionBase):
                 "exceptions": {"type": "list", "elements": "dict", "default": []},
                 "closed_ports": {"type": "list", "elements": "int", "default": []},
                 "max_locked_out": {"type": "str", "default": "any"},
+                "unknown_logins": {"type": "str", "default": "count", "choices": _UNKNOWN},
                 "report_users": {"type": "str", "default": "counts", "choices": _NAMES},
                 "directory": {"type": "path", "required": True},
                 "only_if_changing": {"type": "bool", "default": False},
@@ -76,7 +77,8 @@ class ActionModule(ActionBase):
         document = report.document(self._host, made, planned, names, secrets.token_bytes(32))
         path = _path(args["directory"], "impact", self._host)
         _write(path, document)
-        stop = report.exceeded(made, args["max_locked_out"])
+        unknown = report.Unknown(args["unknown_logins"])
+        stop = report.exceeded(made, args["max_locked_out"], unknown)
         if stop:
             where = report.where_named(names, path)
             raise AnsibleActionFail(f"{stop}. Nothing was changed. {where}", result=dict(_NOTHING))
@@ -84,6 +86,7 @@ class ActionModule(ActionBase):
             "changed": False,
             "lines": report.lines(made),
             "locked_out": len(made.locked_out),
+            "possibly_locked_out": len(made.possibly_locked_out),
             "users": len(made.users),
             "path": path,
             "warnings": [problem.message for problem in log.problems],
@@ -139,8 +142,16 @@ class ActionModule(ActionBase):
         return answer
 
 
-_NOTHING = {"changed": False, "lines": [], "locked_out": 0, "users": None, "path": None}
+_NOTHING = {
+    "changed": False,
+    "lines": [],
+    "locked_out": 0,
+    "possibly_locked_out": 0,
+    "users": None,
+    "path": None,
+}
 _NAMES = [name.value for name in report.Names]
+_UNKNOWN = [word.value for word in report.Unknown]
 _STATES = {
     "forecast": ActionModule._forecast,
     "kept": ActionModule._keep,

@@ -62,9 +62,16 @@ options:
     description:
       - How many users may lose access, as a number, as a share of all that logged in (V(5%)), or V(any). The task
         fails where more would, and where nothing is known of who logs in.
-      - Logins of which the log does not say what they used are not counted; they are told in RV(lines).
     type: str
     default: any
+  unknown_logins:
+    description:
+      - What logins are to O(max_locked_out) of which the log does not say what they used. With V(count) each of their
+        users may be locked out and counts, and a log that cannot be read whole fails the task; with V(ignore) they
+        are told in RV(lines) alone.
+    type: str
+    choices: [count, ignore]
+    default: count
   report_users:
     description: Whether the report names users and addresses, not at all, hashed with a key that is thrown away, or as they are.
     type: str
@@ -105,6 +112,11 @@ locked_out:
   returned: always
   type: int
   sample: 1
+possibly_locked_out:
+  description: How many more may lose access, for the log does not say what all of their logins used.
+  returned: always
+  type: int
+  sample: 0
 users:
   description: How many users logged in; V(none) where the logs were not read.
   returned: always

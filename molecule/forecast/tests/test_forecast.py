@@ -97,14 +97,14 @@ def test_everybody_who_speaks_an_old_version(name: str, told: Any) -> None:
     found = told[1][name]
     assert lost(found, "protocol") == {"vintage"}
     assert lost(found, "suite") == {"vintage"}
-    assert {c["unseen_logins"] for c in found["changes"]} == {0}
+    assert {c["unknown_logins"] for c in found["changes"]} == {0}
     assert (found["users"], found["locked_out"]) == (4, 3)
 
 
 def test_courier_cannot_tell_versions_and_says_so(told: Any) -> None:
     found = told[1]["courier-bookworm"]
     assert lost(found, "protocol") == set()
-    assert sum(c["unseen_users"] for c in found["changes"] if c["kind"] == "protocol") > 0
+    assert sum(c["unknown_users"] for c in found["changes"] if c["kind"] == "protocol") > 0
     assert "courier never logs the TLS version" in " ".join(found["gaps"])
 
 

@@ -6,7 +6,7 @@
 A login counts as lost where it used what goes away. For passwords without TLS and for old versions
 that is what will happen, unless the client knows better than it showed; a client that used a suite
 that goes away may well know another one, and is counted nevertheless. Where the log does not say
-what a login used, the forecast says so and counts it as ``unseen``: never as safe.
+what a login used, the forecast says so and counts it as ``unknown``: never as safe.
 
 A password that crossed the wire without TLS is known to whoever listened: its user should be asked
 to change it (RFC 8314 section 4.1).
@@ -45,18 +45,22 @@ class Loss:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one change does. ``unseen``: logins of which the log does not say what they used."""
+    """What one change does. ``unknown``: logins of which the log does not say what they used."""
 
     kind: str
     title: str
     losses: tuple[Loss, ...]
-    unseen: int = 0
-    unseen_users: int = 0
+    unknown: tuple[Loss, ...] = ()
 
     @property
     def lost(self) -> tuple[Loss, ...]:
         """The losses that no exception answers for."""
         return tuple(loss for loss in self.losses if loss.waived is None)
+
+    @property
+    def possible(self) -> tuple[Loss, ...]:
+        """What may be losses, and no exception answers for."""
+        return tuple(loss for loss in self.unknown if loss.waived is None)
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,8 @@ class Forecast:
     """What a plan does to the users of one host. Times are seconds since 1970 in UTC.
 
     ``users`` are all that logged in since ``since``; ``reaches`` is the oldest line that was found.
-    ``folded`` logins are known by number only. ``gaps`` say what the logs cannot tell.
+    ``folded`` logins are known by number only. ``gaps`` say what the logs cannot tell, ``problems``
+    what of them could not be read.
     """
 
     since: int
@@ -84,11 +89,26 @@ class Forecast:
     exposed: tuple[Exposed, ...]
     folded: int = 0
     gaps: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
     @property
     def locked_out(self) -> frozenset[str]:
         """Users that lose something and that no exception answers for."""
         return frozenset(x.user for o in self.outcomes for x in o.lost if x.user is not None)
+
+    @property
+    def possibly_locked_out(self) -> frozenset[str]:
+        """Users that may lose something: the log does not say what all of their logins used."""
+        found = (x.user for o in self.outcomes for x in o.possible if x.user is not None)
+        return frozenset(found) - self.locked_out
+
+    @property
+    def unnamed(self) -> int:
+        """Logins that lose something or may, of users whose names are not known."""
+        per_change = (
+            sum(x.count for x in (*o.lost, *o.possible) if x.user is None) for o in self.outcomes
+        )
+        return max(per_change, default=0)
 
     @property
     def waived(self) -> frozenset[str]:
@@ -121,6 +141,7 @@ def forecast(
         exposed=_exposed(log.usage),
         folded=sum(row.count for row in logins if row.folded),
         gaps=tuple(_gaps(log, changes)),
+        problems=tuple(problem.message for problem in log.problems),
     )
 
 
@@ -132,18 +153,15 @@ def _outcome(
     change: Change, logins: Iterable[Usage], exceptions: Sequence[Exemption], day: date
 ) -> Outcome:
     losses: list[Loss] = []
-    unseen: list[Usage] = []
+    unknown: list[Loss] = []
     for row in logins:
         if row.product != change.product.value or row.service not in change.services:
             continue
         verdict = _VERDICTS[change.kind](change, row)
-        if verdict is None:
-            unseen.append(row)
-        elif verdict:
-            losses.append(_loss(change.kind, row, exceptions, day))
-    users = {row.user for row in unseen if row.user is not None}
-    count = sum(row.count for row in unseen)
-    return Outcome(change.kind.value, change.title, tuple(losses), count, len(users))
+        if verdict is not False:
+            into = unknown if verdict is None else losses
+            into.append(_loss(change.kind, row, exceptions, day))
+    return Outcome(change.kind.value, change.title, tuple(losses), tuple(unknown))
 
 
 def _plaintext(_change: Change, row: Usage) -> Optional[bool]:
@@ -151,11 +169,11 @@ def _plaintext(_change: Change, row: Usage) -> Optional[bool]:
 
 
 def _trusted(_change: Change, row: Usage) -> Optional[bool]:
-    return row.security is Security.SECURED
+    return None if row.security is Security.UNKNOWN else row.security is Security.SECURED
 
 
 def _sasl(_change: Change, row: Usage) -> Optional[bool]:
-    return row.security is Security.SASL
+    return None if row.security is Security.UNKNOWN else row.security is Security.SASL
 
 
 def _protocol(change: Change, row: Usage) -> Optional[bool]:

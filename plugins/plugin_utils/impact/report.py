@@ -42,9 +42,8 @@ def lines(forecast: Forecast) -> list[str]:
     if not forecast.outcomes:
         found.append("nothing that clients use goes away")
     elif forecast.users:
-        found.append(
-            f"in all {_of(len(forecast.locked_out), len(forecast.users))} would be locked out"
-        )
+        lost = _of(len(forecast.locked_out), len(forecast.users))
+        found.append(f"in all {lost} would be locked out{_perhaps(forecast)}")
     if forecast.exposed:
         found.append(
             f"{_users(len(forecast.exposed))} sent a password without TLS and should be asked to "
@@ -57,6 +56,11 @@ def lines(forecast: Forecast) -> list[str]:
     return [*found, *forecast.gaps]
 
 
+def _perhaps(forecast: Forecast) -> str:
+    more = len(forecast.possibly_locked_out)
+    return f", and up to {more} more of whom the log does not tell" if more else ""
+
+
 def _line(outcome: Outcome, users: int) -> str:
     lost = outcome.lost
     words = [f"{outcome.title}: {_of(len(_people(lost)), users)}"]
@@ -67,8 +71,9 @@ def _line(outcome: Outcome, users: int) -> str:
     expired = len(_people([x for x in outcome.losses if x.expired]))
     words += [f"{_users(waived)} waived"] if waived else []
     words += [f"{_users(expired)} whose exception has ended"] if expired else []
-    if outcome.unseen:
-        words.append(f"not known for {_logins(outcome.unseen)} of {_users(outcome.unseen_users)}")
+    if outcome.possible:
+        count = sum(loss.count for loss in outcome.possible)
+        words.append(f"not known for {_logins(count)} of {_users(len(_people(outcome.possible)))}")
     return ", ".join(words)
 
 
@@ -111,13 +116,18 @@ def document(
         "report_users": names.value,
         "users": len(forecast.users),
         "locked_out": len(forecast.locked_out),
+        "possibly_locked_out": len(forecast.possibly_locked_out),
         "waived": len(forecast.waived),
         "share": forecast.share,
         "exposed": len(forecast.exposed),
         "folded_logins": forecast.folded,
-        "changes": [_change(c, o, show) for c, o in zip(changes, forecast.outcomes)],
+        "changes": [
+            {**_change(c, o, show), "share": _share(o, forecast)}
+            for c, o in zip(changes, forecast.outcomes)
+        ],
         "exposed_users": [_exposed(e, show) for e in forecast.exposed] if show else None,
         "gaps": list(forecast.gaps),
+        "problems": list(forecast.problems),
     }
 
 
@@ -147,12 +157,18 @@ def _change(change: Change, outcome: Outcome, show: Optional[Show]) -> dict[str,
         "logins": sum(loss.count for loss in outcome.lost),
         "last": _time(max((loss.last for loss in outcome.lost), default=None)),
         "used": _used(outcome),
-        "unseen_logins": outcome.unseen,
-        "unseen_users": outcome.unseen_users,
+        "unknown_logins": sum(loss.count for loss in outcome.possible),
+        "unknown_users": len(_people(outcome.possible)),
         "waived": _reasons(outcome, "waived"),
         "expired": _reasons(outcome, "expired"),
         "losses": [_loss(loss, show) for loss in outcome.losses] if show else None,
+        "unknown": [_loss(loss, show) for loss in outcome.unknown] if show else None,
     }
+
+
+def _share(outcome: Outcome, forecast: Forecast) -> Optional[float]:
+    """Those who lose something by one change, as a share of all users."""
+    return len(_people(outcome.lost)) / len(forecast.users) if forecast.users else None
 
 
 def _used(outcome: Outcome) -> dict[str, int]:
@@ -235,10 +251,19 @@ class LimitError(ValueError):
     """A limit that is neither a number, nor a share, nor ``any``."""
 
 
-def exceeded(forecast: Forecast, limit: object) -> Optional[str]:
+class Unknown(enum.Enum):
+    """What logins are to the guard of which the log does not say what they used."""
+
+    COUNT = "count"
+    IGNORE = "ignore"
+
+
+def exceeded(forecast: Forecast, limit: object, unknown: Unknown) -> Optional[str]:
     """Why hardening must not go on, or ``None``. ``limit``: a number, ``5%``, or ``any``.
 
-    A forecast that nothing was known for is not below a limit. Raises :class:`LimitError`.
+    A forecast that nothing was known for is not below a limit, and neither is one that may be above
+    it: who may be locked out counts as locked out, unless ``unknown`` is ignored. A login without a
+    name may be another user's than every other. Raises :class:`LimitError`.
     """
     text = str(limit).strip()
     if text.lower() == "any":
@@ -246,15 +271,27 @@ def exceeded(forecast: Forecast, limit: object) -> Optional[str]:
     allowed, share = _limit(text)
     if not forecast.outcomes:
         return None
+    so = f"mail_tls_max_locked_out is {text}"
     if forecast.reaches is None:
-        return f"mail_tls_max_locked_out is {text}, and no login line was found to tell who logs in"
+        return f"{so}, and no login line was found to tell who logs in"
     lost, users = len(forecast.locked_out), len(forecast.users)
-    over = 100 * lost > allowed * users if share else lost > allowed
-    return (
-        f"{_of(lost, users)} would be locked out, and mail_tls_max_locked_out is {text}"
-        if over
-        else None
-    )
+    if _over(lost, users, allowed, share):
+        return f"{_of(lost, users)} would be locked out, and {so}"
+    if unknown is Unknown.IGNORE:
+        return None
+    may = len(forecast.possibly_locked_out) + forecast.unnamed
+    if _over(lost + may, users + forecast.unnamed, allowed, share):
+        return f"{_of(lost, users)} would be locked out and up to {may} more{_WHOSE}, and {so}"
+    if forecast.problems:
+        return f"{so}, and the log could not be read whole ({forecast.problems[0]})"
+    return None
+
+
+_WHOSE = ", of whom the log does not say what they used"
+
+
+def _over(lost: int, users: int, allowed: float, share: bool) -> bool:
+    return 100 * lost > allowed * users if share else lost > allowed
 
 
 def _limit(text: str) -> tuple[float, bool]:

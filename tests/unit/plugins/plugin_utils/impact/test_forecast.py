@@ -92,7 +92,7 @@ def test_every_user_who_loses_something_and_nobody_else(form: str, seed: int) ->
         lost = [truth for truth in world if loses(change, truth)]
         assert {loss.user for loss in outcome.losses} == {truth.user for truth in lost}
         assert sum(loss.count for loss in outcome.losses) == len(lost)
-        assert outcome.unseen == 0
+        assert outcome.unknown == ()
         assert max((x.last for x in outcome.losses), default=0) == max(
             (corpus.local(truth.moment) for truth in lost), default=0
         )
@@ -118,7 +118,7 @@ def test_courier_by_port_and_password(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["dovecot-2.3", "dovecot-blind", "courier-5.2"])
-def test_what_the_log_does_not_tell_is_unseen_and_never_safe(form: str) -> None:
+def test_what_the_log_does_not_tell_is_unknown_and_never_safe(form: str) -> None:
     kind = corpus.FORMATS[form]
     world = corpus.world(4)
     product = Product(kind.product)
@@ -127,8 +127,8 @@ def test_what_the_log_does_not_tell_is_unseen_and_never_safe(form: str) -> None:
     ).outcomes
     silent = [t for t in world if not kind.classes or t.security is Security.TLS]
     assert outcome.losses == ()
-    assert outcome.unseen == len(silent)
-    assert outcome.unseen_users == len({t.user for t in silent})
+    assert sum(loss.count for loss in outcome.unknown) == len(silent)
+    assert {loss.user for loss in outcome.unknown} == {t.user for t in silent}
 
 
 # ---------------------------------------------------------------------------------------------
@@ -202,13 +202,40 @@ def test_folded_logins_are_numbers() -> None:
     assert (made.folded, made.users, made.locked_out) == (3, {"a"}, {"a"})
 
 
-def test_an_unknown_suite_or_version_is_unseen() -> None:
+def test_an_unknown_suite_or_version_is_unknown() -> None:
     changes = [
         Change(Kind.SUITE, Product.DOVECOT, suites=SUITES),
         Change(Kind.PROTOCOL, Product.DOVECOT, floor="TLSv1.2"),
     ]
     odd = row(security=Security.TLS, version="TLSv9", suite="GOST-SOMETHING")
-    assert [o.unseen for o in forecast(log(odd), changes).outcomes] == [3, 3]
+    made = forecast(log(odd), changes)
+    assert [[x.count for x in o.unknown] for o in made.outcomes] == [[3], [3]]
+    assert (made.locked_out, made.possibly_locked_out) == (frozenset(), {"a"})
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_login_of_unknown_security_may_lose_by_every_change(kind: Kind) -> None:
+    change = Change(kind, Product.DOVECOT, floor="TLSv1.2", suites=SUITES, tls_mode="starttls")
+    made = forecast(log(row(security=Security.UNKNOWN)), [change])
+    assert made.possibly_locked_out == {"a"}
+
+
+def test_who_is_locked_out_for_sure_is_not_counted_twice() -> None:
+    made = forecast(log(row(), row(security=Security.UNKNOWN)), [CLEAR])
+    assert (made.locked_out, made.possibly_locked_out) == ({"a"}, frozenset())
+
+
+def test_an_exception_answers_for_what_may_be_lost_too() -> None:
+    entry = {"user": "a", "reason": "told", "until": "2099-12-31"}
+    made = forecast(log(row(security=Security.UNKNOWN)), [CLEAR], read_exceptions([entry]))
+    assert made.possibly_locked_out == frozenset()
+
+
+def test_logins_without_a_name_may_be_anybody() -> None:
+    unnamed = row(None, folded=True)
+    both = forecast(log(unnamed, replace(unnamed, security=Security.UNKNOWN), row()), [CLEAR])
+    assert both.unnamed == 6
+    assert forecast(log(replace(unnamed, security=Security.TLS)), [CLEAR]).unnamed == 0
 
 
 def test_suites_of_tls_1_3_are_judged_by_their_own_list() -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from ansible_collections.postmaster.tls.plugins.plugin_utils.impact import repor
 from ansible_collections.postmaster.tls.plugins.plugin_utils.impact.changes import Change, Kind
 from ansible_collections.postmaster.tls.plugins.plugin_utils.impact.forecast import (
     Forecast,
+    Outcome,
     forecast,
 )
 
@@ -67,7 +69,7 @@ def test_the_lines_of_a_run_hold_numbers_and_no_people() -> None:
         "2026-11-18, 1 user waived"
     )
     assert "not known for 7 logins of 1 user" in lines[1]
-    assert "in all 1 of 3 users (33.3 %) would be locked out" in lines
+    assert "in all 1 of 3 users (33.3 %) would be locked out" in " ".join(lines)
     assert "2 users sent a password without TLS" in " ".join(lines)
     assert [word for word in (*PEOPLE, "carol") if word in " ".join(lines)] == []
 
@@ -88,6 +90,7 @@ def test_counts_leave_out_every_single_loss() -> None:
     assert made_["exposed_users"] is None
     assert [change["losses"] for change in made_["changes"]] == [None] * 3
     assert made_["changes"][0]["users"] == 1
+    assert made_["changes"][0]["share"] == pytest.approx(1 / 3)
     assert made_["changes"][0]["waived"] == {"told (until 2099-12-31)": 1}
 
 
@@ -97,6 +100,31 @@ def test_a_hash_is_the_same_within_a_report_and_another_in_the_next() -> None:
     assert user in {e["user"] for e in first["exposed_users"]}
     assert len(user) == 16
     assert user != second["changes"][0]["losses"][0]["user"]
+
+
+def test_full_says_of_every_kind_who_from_where_with_what_when_and_how_often() -> None:
+    """Every change tells the same of a loss; what is only possible as well."""
+    rows = made().outcomes[0].losses[:1]
+    kinds = [Change(kind, Product.DOVECOT, tls_mode="starttls") for kind in Kind]
+    every = replace(
+        made(), outcomes=tuple(Outcome(c.kind.value, c.title, rows, rows) for c in kinds)
+    )
+    found = report.document("mail", every, kinds, report.Names.FULL, b"k")
+    moment = "2026-11-18T11:06:40+00:00"
+    loss = {
+        "user": PEOPLE[0],
+        "service": "imap",
+        "used": "cleartext",
+        "logins": 4,
+        "last": moment,
+        "clients": [{"address": PEOPLE[2], "logins": 4, "last": moment}],
+        "more_clients": False,
+        "waived": None,
+        "expired": None,
+    }
+    for change in found["changes"]:
+        assert (change["losses"], change["unknown"]) == ([loss], [loss]), change["kind"]
+        assert (change["users"], change["logins"], change["last"]) == (1, 4, moment)
 
 
 def test_full_names_them() -> None:
@@ -116,36 +144,73 @@ def test_another_document_is_refused(found: dict[str, Any]) -> None:
         report.changes_of(found)
 
 
+COUNT, IGNORE = report.Unknown.COUNT, report.Unknown.IGNORE
+
+
 @pytest.mark.parametrize(
-    ("limit", "stops"),
+    ("limit", "stops", "counted"),
     [
-        ("any", False),
-        ("ANY", False),
-        (0, True),
-        ("0", True),
-        ("1", False),
-        (1, False),
-        ("0%", True),
-        ("33%", True),
-        ("33.4 %", False),
-        ("100%", False),
+        ("any", False, False),
+        ("ANY", False, False),
+        (0, True, True),
+        ("0", True, True),
+        ("1", False, True),
+        (1, False, True),
+        (2, False, False),
+        ("0%", True, True),
+        ("33%", True, True),
+        ("33.4 %", False, True),
+        ("66%", False, True),
+        ("66.7%", False, False),
+        ("100%", False, False),
     ],
 )
-def test_the_guard(limit: object, stops: bool) -> None:
-    assert (report.exceeded(made(), limit) is not None) is stops
+def test_the_guard(limit: object, stops: bool, counted: bool) -> None:
+    """One of three users is locked out, one may be: carol's TLS version is not logged."""
+    assert (report.exceeded(made(), limit, IGNORE) is not None) is stops
+    assert (report.exceeded(made(), limit, COUNT) is not None) is counted
+
+
+def test_the_guard_says_what_is_certain_and_what_is_not() -> None:
+    assert report.exceeded(made(), 1, COUNT) == (
+        "1 of 3 users (33.3 %) would be locked out and up to 1 more, of whom the log does not say "
+        "what they used, and mail_tls_max_locked_out is 1"
+    )
+    assert report.exceeded(made(), 0, COUNT) == (
+        "1 of 3 users (33.3 %) would be locked out, and mail_tls_max_locked_out is 0"
+    )
+    assert report.lines(made())[3].endswith("and up to 1 more of whom the log does not tell")
 
 
 def test_nothing_known_is_not_below_a_limit() -> None:
-    said = report.exceeded(made(sources=0), "100%")
+    said = report.exceeded(made(sources=0), "100%", IGNORE)
     assert said is not None
     assert "no login line was found" in said
-    assert report.exceeded(made(sources=0), "any") is None
+    assert report.exceeded(made(sources=0), "any", COUNT) is None
+
+
+def test_a_log_that_was_not_read_whole_is_not_below_a_limit() -> None:
+    torn = replace(made(), problems=("zstd could not be run", "another"))
+    said = report.exceeded(torn, "100%", COUNT)
+    assert said is not None
+    assert "could not be read whole (zstd could not be run)" in said
+    assert report.exceeded(torn, "100%", IGNORE) is None
+
+
+def test_a_login_without_a_name_counts_as_a_user() -> None:
+    rows = made().outcomes[0].losses[:1]
+    nobody = Outcome("plaintext", "x", (replace(rows[0], user=None, count=2),))
+    folded = replace(made(), outcomes=(nobody,))
+    assert report.exceeded(folded, 1, COUNT) is not None
+    assert report.exceeded(folded, 2, COUNT) is None
+    assert report.exceeded(folded, "39%", COUNT) is not None  # 2 of 5
+    assert report.exceeded(folded, "40%", COUNT) is None
 
 
 @pytest.mark.parametrize("limit", ["few", "-1", "nan", "inf", "%", "5 percent", ""])
 def test_what_is_no_limit_is_refused(limit: str) -> None:
     with pytest.raises(report.LimitError, match="write a number"):
-        report.exceeded(made(), limit)
+        report.exceeded(made(), limit, COUNT)
 
 
 def test_the_message_says_where_names_are_and_holds_none() -> None:
