@@ -175,9 +175,12 @@ def elements(template: str, values: dict[str, str]) -> str:
     return ", ".join(found)
 
 
-def _dovecot(template: str, word: str, own: str = "") -> Callable[[Truth, int], Iterator[str]]:
+def _dovecot(
+    template: str, word: str, own: str = "", tls: str = "TLS"
+) -> Callable[[Truth, int], Iterator[str]]:
     def write(truth: Truth, number: int) -> Iterator[str]:
         values = _values(truth, number)
+        values["secured"] = tls if values["secured"] == "TLS" else values["secured"]
         said = elements(template, values)
         name = f"{truth.service.value}-login: {own}"
         hostile = HOSTILE[number % len(HOSTILE)]
@@ -246,6 +249,12 @@ def _courier_format(marked: bool) -> Format:
 FORMATS: dict[str, Format] = {
     "dovecot-2.3": _dovecot_format(DEFAULT),
     "dovecot-2.4": _dovecot_format(DEFAULT_24, "Logged in"),
+    # client-common.c of 2.4.4 writes "TSL" in one place.
+    "dovecot-2.4.4": Format(
+        _dovecot(DEFAULT_24, "Logged in", tls="TSL"),
+        lambda: dovecot.Dovecot(DEFAULT_24),
+        dovecot.MARKS,
+    ),
     "dovecot-2.3-evidence": _dovecot_format(EVIDENCE, versions=True),
     "dovecot-2.4-evidence": _dovecot_format(EVIDENCE_24, "Logged in", versions=True),
     "dovecot-turned": _dovecot_format(TURNED, versions=True),

@@ -74,12 +74,19 @@ def plan(
 def evidence(server: ServerConfig, profile: Profile) -> Plan:
     """The plan of stage 0: log what a forecast needs, and change nothing else.
 
-    What stands in our own file already stays there as it is.
+    What stands in our own file already stays there as it is. Where no login can have TLS there is
+    nothing to log of it, and no handshake that could prove the change.
     """
+    told = [row.value for row in server.effective if row.field == "tls"]
+    if told and set(told) == {"no"}:
+        return Plan(server.product, notes=(f"{server.product.value} {_NO_TLS}",))
     target = Target(profile, server, _dialect(server))
     if server.product is Product.DOVECOT:
         return plan_evidence(target)
     return Plan(server.product, notes=("Courier cannot log the TLS version of a login",))
+
+
+_NO_TLS = "serves no TLS here, so no login has a version to log: all are without TLS"
 
 
 def _dialect(server: ServerConfig) -> str:

@@ -126,6 +126,15 @@ def test_a_host_without_a_journal_or_logs_has_no_problem_and_no_source(world: Wo
     assert (log.usage, log.sources, log.problems) == ((), (), ())
 
 
+def test_a_generation_that_nothing_here_unpacks_is_a_problem(world: World) -> None:
+    world.file("mail.log", line(0.1, "now"))
+    path = world.file("mail.log.2.zst", line(5, "lost"), days_ago=4)
+    log = world.read()
+    assert counts(log) == {"now": 1}
+    (problem,) = log.problems
+    assert problem.message.startswith(f"{path}: zstd could not be run")
+
+
 def test_a_cut_archive_is_a_problem_and_the_rest_counts(world: World) -> None:
     path = world.file("mail.log.1.gz", *(line(1, "a") for _n in range(3)), days_ago=1)
     Path(path).write_bytes(Path(path).read_bytes()[:-8])

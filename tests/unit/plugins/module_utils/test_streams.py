@@ -107,6 +107,28 @@ def test_a_command_that_is_not_there() -> None:
         list(streams.command_pieces(["/nonexistent/journalctl"]))
 
 
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder in which commands are looked for."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setattr(streams.host, "environment", lambda: {"PATH": str(folder)})
+    return folder
+
+
+def test_zst_is_unpacked_by_the_command_zstd(path: Path, tmp_path: Path) -> None:
+    """Python has no decoder of its own before 3.14."""
+    stub = path / "zstd"
+    stub.write_text('#!/bin/sh\ntest "$1 $2" = "-dcq --" && exec /bin/cat "$3"\n')
+    stub.chmod(0o755)
+    assert read(written(tmp_path / "mail.log.2.zst", TEXT)) == TEXT
+
+
+def test_zst_without_the_command_is_told(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(streams.Unreadable, match="zstd could not be run"):
+        read(written(tmp_path / "mail.log.2.zst", TEXT))
+
+
 def test_a_command_ends_with_who_reads_it() -> None:
     argv = [sys.executable, "-c", "import os\nwhile True: os.write(1, b'y' * 4096)"]
     stream = streams.command_pieces(argv)

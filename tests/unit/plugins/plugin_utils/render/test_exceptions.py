@@ -190,3 +190,27 @@ def test_no_other_scope_is_written(scope: str) -> None:
 
 def test_origins_are_lines() -> None:
     assert ours(("ssl", "yes")).settings[0].origin == Origin(seen.OURS, 5)
+
+
+@pytest.mark.parametrize("version", ["2.3.19.1", "2.4.1"])
+def test_stage_zero_writes_one_line_and_nothing_else(version: str) -> None:
+    made_ = evidence(seen.dovecot(version), PROFILE)
+    (want,) = made_.settings
+    assert made_ == Plan(Product.DOVECOT, settings=(want,))
+    text = drop_in_text([(want.name, want.value)])
+    lines = [line for line in text.splitlines() if line and line[0] != "#"]
+    assert lines == [f"login_log_format_elements = {want.value}"]
+
+
+def test_stage_zero_has_nothing_to_log_where_there_is_no_tls() -> None:
+    server = seen.dovecot("2.4.1")
+    off = tuple(replace(r, value="no") if r.field == "tls" else r for r in server.effective)
+    found = evidence(replace(server, effective=off), PROFILE)
+    assert found.empty
+    assert "serves no TLS here" in found.notes[0]
+
+
+def test_stage_zero_of_courier_is_a_sentence() -> None:
+    found = evidence(seen.courier(), PROFILE)
+    assert found.empty
+    assert found.notes == ("Courier cannot log the TLS version of a login",)
