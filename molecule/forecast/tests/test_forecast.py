@@ -31,7 +31,7 @@ NAMES = (
     os.environ.get("FORECAST_COURIER", "courier-bookworm"),
 )
 PASSWORD = "only-for-the-forecast"  # also in prepare.yml
-# Person → doors and TLS. The cashier's program cannot do TLS, and uses POP3, which all hosts let it.
+# Person → doors and TLS. The cashier's program cannot do TLS, and uses POP3, which all let it.
 OLD, NEW = clients.context(V.TLSv1, V.TLSv1), clients.context()
 HABITS: dict[str, tuple[tuple[str, Any], ...]] = {
     "cashier": (("pop3 110", None),) * 3,
