@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Optional
 
 from . import host, scratch
 from .config import courier_access as access
@@ -58,27 +59,44 @@ def _service(
     folder: str, service: str, scoped: Sequence[access.Given], texts: Mapping[str, str]
 ) -> Access:
     new = access.written(service, scoped)
-    if service == "imap":
-        place = _value(folder, "imapd", "IMAPACCESSFILE", texts) or f"{folder}/imapaccess"
-        return Access(states=_states(place, service, new))
-    options = _value(folder, "pop3d", "TCPDOPTS", texts)
+    name, variable = _PLACES[service]
+    value = _value(folder, name, variable, texts)
+    if value is None:
+        if new:
+            raise ValueError(
+                f"{folder}/{name}: {variable} is not a literal, so no exception can be made"
+            )
+        return Access()
+    return _MAKE[service](folder, value, new, texts)
+
+
+def _imap(folder: str, value: str, new: str, _texts: Mapping[str, str]) -> Access:
+    return Access(states=_states(value or f"{folder}/imapaccess", "imap", new))
+
+
+def _pop3(folder: str, options: str, new: str, texts: Mapping[str, str]) -> Access:
     own = f"{folder}/pop3access"
     place = access.place(options) or own
-    states = _states(place, service, new)
+    states = _states(place, "pop3", new)
     if place != own:
         return Access(states=states)
     if new:
         _require_one_place(folder, texts)
         wanted = f"{access.without(options)} -access={own}.dat".strip()
         return Access(_options(folder, options, wanted, texts), states)
-    if _others(own, service):
+    if _others(own, "pop3"):
         return Access(states=states)
     gone = tuple(replace(state, content=None, missing=(own,)) for state in states)
     return Access(_options(folder, options, access.without(options), texts), gone)
 
 
+# Service → the file and the variable that name its access files; and what is made of its value.
+_PLACES = {"imap": ("imapd", "IMAPACCESSFILE"), "pop3": ("pop3d", "TCPDOPTS")}
+_MAKE = {"imap": _imap, "pop3": _pop3}
+
+
 def _require_one_place(folder: str, texts: Mapping[str, str]) -> None:
-    if _value(folder, "pop3d-ssl", "TCPDOPTS", texts):
+    if _value(folder, "pop3d-ssl", "TCPDOPTS", texts) != "":
         raise ValueError(
             f"{folder}/pop3d-ssl sets TCPDOPTS as {folder}/pop3d does, so an exception for a "
             "network would not count on every port; set it in pop3d alone and run again"
@@ -97,13 +115,10 @@ def _text(path: str, texts: Mapping[str, str]) -> str:
     return texts[path] if path in texts else host.read_text(path, LIMIT) or ""
 
 
-def _value(folder: str, name: str, variable: str, texts: Mapping[str, str]) -> str:
-    """A variable as one file sets it; ValueError where only the shell knows."""
+def _value(folder: str, name: str, variable: str, texts: Mapping[str, str]) -> Optional[str]:
+    """A variable as one file sets it; ``None`` where only the shell knows."""
     path = f"{folder}/{name}"
-    value = evaluate([SourceFile(name, path, parse(_text(path, texts)))])[variable].text
-    if value is None:
-        raise ValueError(f"{path}: {variable} is not a literal, so no exception can be made")
-    return value
+    return evaluate([SourceFile(name, path, parse(_text(path, texts)))])[variable].text
 
 
 def _states(place: str, service: str, new: str) -> tuple[FileState, ...]:
@@ -142,7 +157,7 @@ def _others(place: str, service: str) -> dict[str, str]:
 def _names(place: str) -> Iterator[str]:
     try:
         yield from os.listdir(place)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
 
 

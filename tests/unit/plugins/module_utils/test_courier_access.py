@@ -84,6 +84,23 @@ def test_no_exception_is_no_change(folder: Path) -> None:
     assert candidate(folder, []) == Access()
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("imapd", "IMAPACCESSFILE=$(x)\n"),
+        ("pop3d", 'TCPDOPTS="$(x)"\n'),
+        ("imapd", "IMAPACCESSFILE={folder}/pop3d\n"),
+        ("pop3d-ssl", "TCPDOPTS=-x\n"),
+    ],
+)
+def test_who_asks_for_no_exception_is_not_asked_for_a_place(
+    path: str, text: str, folder: Path
+) -> None:
+    (folder / path).write_text(text.format(folder=folder))
+    assert candidate(folder, []) == Access()
+    assert courier_access.candidate(str(folder / "pop3d"), [], {}) == Access()
+
+
 def test_databases_are_not_shown(folder: Path) -> None:
     hidden = candidate(folder, SCOPED).hidden
     assert {os.path.basename(path) for path in hidden} == {"imapaccess.dat", "pop3access.dat"}
