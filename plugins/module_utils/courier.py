@@ -19,6 +19,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Optional
 
 from . import host, tls_library
@@ -48,8 +49,9 @@ _VERSION = re.compile(r"Courier-IMAP[ /](\d[0-9.]*)")
 # A host name or an address, and not what editors and packages leave behind.
 _SUFFIX = re.compile(r"[A-Za-z0-9_*-]+(?:\.[A-Za-z0-9_-]+)+\Z|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*\Z")
 _LEFT_BEHIND = re.compile(r"(?:\.(?:bak|old|orig|new|save|tmp|dpkg-\w+)|~)\Z")
-# Lines of an access file that are looked at.
-_MAX_ENTRIES = 4096
+# Lines of an access file that are looked at, and variables that make them worth it.
+_MAX_ENTRIES = 1024
+_OF_TLS = re.compile(r"TLS_|(?:IMAP|POP3)_(?:STARTTLS|TLS_REQUIRED)|COURIERTLS")
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ def _served(
     problems = [] if start else [Problem(f"{script} is of an unknown shape, taken for Debian's")]
     variables = services.Variables(start or port.start, files)
     dialect = _DIALECTS[library.name] if library else None
-    expand = _expander(library)
+    expand = lru_cache(maxsize=None)(_expander(library))
     rows, unknown = services.effective(port, variables, dialect, expand, _runs)
     tls = next((row.value for row in rows if row.field == "tls"), None)
     listeners, unopened = services.listeners(port, variables, tls)
@@ -252,8 +254,9 @@ def _excepted(
     rows: list[Effective] = []
     problems: list[Problem] = []
     for path in _access_files(one):
-        entries = access.parse(host.read_text(path, _LIMIT) or "")[:_MAX_ENTRIES]
-        for network, entry in access.given(entries):
+        entries = access.parse(host.read_text(path, _LIMIT) or "")
+        concerned = [e for e in entries if any(_OF_TLS.match(n) for n, _value in e.variables)]
+        for network, entry in access.given(concerned[:_MAX_ENTRIES]):
             at = Origin(path, entry.line)
             port = replace(one.port, scope=f"{one.port.scope},remote={network}")
             other = one.variables.given(dict(entry.variables), at)

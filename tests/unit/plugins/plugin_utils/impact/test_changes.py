@@ -136,7 +136,8 @@ def test_an_exception_of_courier_that_ends_is_a_change(until: str, lost: bool) -
     file = "/etc/courier/imapaccess/imapd-postmaster-tls"
     scope = "service=imap,remote=192.0.2.0/24"
     row = Effective(scope, "require_tls", "no", "IMAP_TLS_REQUIRED", "0", Origin(file, 2))
-    server = replace(server, effective=(*server.effective, row))
+    others = Effective("service=imap", "plaintext_login", "no", "IMAP_TLS_REQUIRED", "1")
+    server = replace(server, effective=(*server.effective, others, row))
     held = read_exceptions([{"network": "192.0.2.0/24", "reason": "x", "until": until}])
     found = changes(server, plan(server, PROFILE, (), held, date(2026, 11, 24)), PROFILE)
     assert [(c.kind, *(s.value for s in c.services)) for c in found] == (
