@@ -13,19 +13,21 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Optional
 
 from .model import Failure, Handshake, Offer, TlsMode
-from .talk import Target, begin_tls
+from .talk import BEFORE_TLS, Target, begin_tls
 from .tasks import Told, side_by_side
 from .transport import Broken, Network, Stream
+from .wire import suites
 from .wire.flight import ServerFlight
 from .wire.hello import ClientHello
 from .wire.offers import (
     COVERS,
     FIRST,
     HELLOS,
+    TELLING,
     Reply,
     closed_as_refusal,
     concluded,
@@ -51,104 +53,114 @@ class Hellos:
     eager: bool = False
 
 
+@dataclass(frozen=True)
+class _Port:
+    """Who is asked, and what was accepted so far."""
+
+    target: Target
+    network: Network
+    accepted: list[Offer] = field(default_factory=list)
+
+    @property
+    def able(self) -> bool:
+        """Whether a suite with finite-field Diffie-Hellman was accepted: it has parameters."""
+        return any(offer.suite in suites.EPHEMERAL_DH for offer in self.accepted)
+
+
 async def ask_hellos(
     target: Target,
     network: Network,
     handshake: Told[Optional[Handshake]],
     leave_out: Collection[str] = (),
     first: Optional[Told[Hellos]] = None,
+    until: Optional[Told[bool]] = None,
 ) -> Hellos:
     """All hellos; only the first where it shows that nobody here speaks TLS.
 
     ``handshake`` is the first that the local TLS library completes on this port, ``None`` if it
     completes none; it is told while the hellos are asked, and waited for only where it matters.
     ``leave_out`` names hellos (not the first) that are not needed. ``first`` is told what the
-    first one got, if that was accepted, before the others are answered.
+    first one got, if that was accepted, before the others are answered. These wait for ``until``.
     """
-    target, canary, chain = await _canary(target, network, handshake)
+    families = FAMILIES not in leave_out
+    hello = TELLING if families else HELLOS[FIRST[0]]
+    port, canary, chain = await _canary(_Port(target, network), handshake, hello)
     alive = bool(canary.accepted) or await handshake.told() is not None
     if not (alive or _worth_asking_on(canary)):
         return Hellos((canary,), chain)
     if alive:
-        (canary,) = await _settled(target, network, (canary,), alive)
+        (canary,) = await _settled(port, (canary,), alive, hello)
     if first is not None and canary.accepted:
-        first.tell(Hellos((canary,), chain, target.eager))
+        first.tell(Hellos((canary,), chain, port.target.eager))
+    if until is not None:
+        await until.told()
     derived = concluded(canary)
     known = {*leave_out, *(offer.name for offer in derived)}
-    chains = [[name for name in chain if name not in known] for chain in _CHAINS]
-    if alive:  # it is plain that TLS is spoken here: no chain waits for the answers of another
-        rows = [_chain(target, network, names) for names in chains]
-        rows.append(_foreign(target, network, handshake))
+    names = [name for name in _OTHERS if name not in known]
+    if alive:  # it is plain that TLS is spoken here: no hello waits for the answer to another
+        told = families and shown(canary, COVERS[FAMILIES]) is not None
+        rows = [_row(port, (), (replace(canary, name=FAMILIES),))] if told else []
+        rows += [_row(port, (name,)) for name in names if not (told and name == FAMILIES)]
+        rows.append(_foreign(port, handshake))
     else:
-        names = [name for chain in chains for name in chain]
-        rows = [_row(target, network, (*names, FOREIGN), (canary,), alive)]
+        rows = [_row(port, (*names, FOREIGN), (canary,), alive)]
     others = [offer for row in await side_by_side(rows) for offer in row]
     found = {offer.name: offer for offer in (canary, *derived, *others)}
     offers = tuple(found[name] for name in HELLOS if name in found)
-    return Hellos(offers, chain, target.eager)
+    return Hellos(offers, chain, port.target.eager)
 
 
 FOREIGN = "alpn"
-_CHAINS = (("forbidden",), ("deprecated", "tls1.3"))
-"""Hellos that are sent one after the other, side by side with the other chain and the injection:
-two connections may be open at a port, and what may have to be divided takes longest."""
-_BEFORE_TLS = ("greeting", "starttls")
+FAMILIES = "forbidden"
+_OTHERS = (FAMILIES, "tls1.3", "deprecated")
+"""In this order, as many at a time as may be open at a port, since what may have to be divided
+takes longest. When the old versions are refused it is known already whether a lack of parameters
+may be the reason."""
 
 
 async def _canary(
-    target: Target, network: Network, handshake: Told[Optional[Handshake]]
-) -> tuple[Target, Offer, tuple[bytes, ...]]:
+    port: _Port, handshake: Told[Optional[Handshake]], hello: ClientHello
+) -> tuple[_Port, Offer, tuple[bytes, ...]]:
     """The first hello. It shows too whether this port takes STARTTLS before it has greeted."""
-    name = FIRST[0]
-    eager = replace(target, eager=target.endpoint.tls_mode is TlsMode.STARTTLS)
-    offer, chain = await _ask(eager, network, name, HELLOS[name])
-    hasty = eager.eager and offer.failure is not None and offer.failure.stage in _BEFORE_TLS
+    name, by_command = FIRST[0], port.target.endpoint.tls_mode is TlsMode.STARTTLS
+    eager = replace(port, target=replace(port.target, eager=by_command))
+    offer, chain = await _ask(eager, name, hello)
+    hasty = by_command and offer.failure is not None and offer.failure.stage in BEFORE_TLS
     if not hasty or await handshake.told() is None:
         return eager, offer, chain
-    return (target, *await _ask(target, network, name, HELLOS[name]))
+    return (port, *await _ask(port, name, hello))
 
 
-async def _foreign(
-    target: Target, network: Network, handshake: Told[Optional[Handshake]]
-) -> tuple[Offer, ...]:
+async def _foreign(port: _Port, handshake: Told[Optional[Handshake]]) -> tuple[Offer, ...]:
     """The client of another protocol, where names in ALPN are looked at."""
     shook = await handshake.told()
     if shook is not None and shook.alpn == "":
         return ()  # the name of its own protocol is left unanswered
-    return await _row(target, network, (FOREIGN,))
-
-
-async def _chain(target: Target, network: Network, names: Sequence[str]) -> tuple[Offer, ...]:
-    """Hellos one after the other, each with its parts."""
-    found: list[Offer] = []
-    for name in names:
-        found += await _row(target, network, (name,))
-    return tuple(found)
+    return await _row(port, (FOREIGN,))
 
 
 async def _row(
-    target: Target,
-    network: Network,
+    port: _Port,
     names: Sequence[str],
     before: tuple[Offer, ...] = (),
     alive: bool = True,
 ) -> tuple[Offer, ...]:
     """Hellos, and the parts of those that are not refused as a whole."""
-    offers = (*before, *await _several(target, network, names))
+    offers = (*before, *await _several(port, names))
     alive = alive or _any(offers)
-    offers = await _settled(target, network, offers, alive)
+    offers = await _settled(port, offers, alive)
     combined = [offer for offer in offers if offer.name in COVERS]
     derived = [each for offer in combined for each in concluded(offer)]
     for offer in combined:
-        derived += await _divided(target, network, offer) if offer.accepted else ()
+        derived += await _divided(port, offer) if offer.accepted else ()
     known = {offer.name for offer in derived}
     parts = [n for offer in combined for n in COVERS[offer.name] if n not in known]
-    more = await _several(target, network, parts)
-    more = await _settled(target, network, more, alive or _any(more))
+    more = await _several(port, parts)
+    more = await _settled(port, more, alive or _any(more))
     return (*offers, *derived, *more)
 
 
-async def _divided(target: Target, network: Network, offer: Offer) -> list[Offer]:
+async def _divided(port: _Port, offer: Offer) -> list[Offer]:
     """What the answers show of an accepted combined hello: one part each, until none is left."""
     name, left, found = offer.name, list(COVERS[offer.name]), []
     while (part := shown(offer, left)) is not None:
@@ -157,9 +169,8 @@ async def _divided(target: Target, network: Network, offer: Offer) -> list[Offer
         if len(left) < 2:
             break
         hello = rest(name, left)
-        (offer,) = await _settled(
-            target, network, ((await _ask(target, network, name, hello))[0],), True, hello
-        )
+        answered, _chain = await _ask(port, name, hello)
+        (offer,) = await _settled(port, (answered,), True, hello)
     return [*found, *(concluded(offer, left) if left else ())]
 
 
@@ -176,14 +187,13 @@ def _any(offers: Sequence[Offer]) -> bool:
     return any(offer.accepted for offer in offers)
 
 
-async def _several(target: Target, network: Network, names: Sequence[str]) -> tuple[Offer, ...]:
-    asked = await side_by_side([_ask(target, network, name, HELLOS[name]) for name in names])
+async def _several(port: _Port, names: Sequence[str]) -> tuple[Offer, ...]:
+    asked = await side_by_side([_ask(port, name, HELLOS[name]) for name in names])
     return tuple(offer for offer, _chain in asked)
 
 
 async def _settled(
-    target: Target,
-    network: Network,
+    port: _Port,
     offers: tuple[Offer, ...],
     alive: bool,
     sent: Optional[ClientHello] = None,
@@ -194,26 +204,27 @@ async def _settled(
     """
     if not alive:
         return offers
-    agreed = target.endpoint.tls_mode is TlsMode.STARTTLS
+    agreed = port.target.endpoint.tls_mode is TlsMode.STARTTLS
     settled: list[Offer] = []
     for offer in offers:
         hello = sent or HELLOS[offer.name]
-        if closed_as_refusal(offer, agreed, hello):
+        if closed_as_refusal(offer, agreed, hello, port.able):
             settled.append(replace(offer, accepted=False))
         elif unanswered(offer):
-            again, _chain = await _ask(target, network, offer.name, without_fields(hello))
+            again, _chain = await _ask(port, offer.name, without_fields(hello))
             settled.append(settle(offer, again))
         else:
             settled.append(offer)
     return tuple(settled)
 
 
-async def _ask(
-    target: Target, network: Network, name: str, hello: ClientHello
-) -> tuple[Offer, tuple[bytes, ...]]:
+async def _ask(port: _Port, name: str, hello: ClientHello) -> tuple[Offer, tuple[bytes, ...]]:
     """What one hello got, and the chain that came with it."""
-    answer = await ask(target, network, hello)
-    return outcome(name, answer.reply, answer.failure, hello), answer.reply.chain
+    answer = await ask(port.target, port.network, hello)
+    offer = outcome(name, answer.reply, answer.failure, hello)
+    if offer.accepted:
+        port.accepted.append(offer)
+    return offer, answer.reply.chain
 
 
 @dataclass(frozen=True)

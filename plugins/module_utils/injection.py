@@ -17,11 +17,13 @@ from dataclasses import dataclass, replace
 from typing import Optional, Union
 
 from .model import Failure, Service
-from .talk import Talk, Target, dialogue
+from .talk import BEFORE_TLS, Talk, Target, dialogue
 from .transport import Broken, Network, Stream
 from .wire.dialogue import Answer, Challenge
 
 STAGE = "injection"
+LAST = 1
+"""The rank of who is the quickest, and asked by nobody else: what takes long begins before."""
 _FORGOTTEN = frozenset({"closed", "reset", "alert", "not_tls"})
 """How a server ends a connection in which TLS does not begin behind STARTTLS at once."""
 
@@ -38,21 +40,28 @@ class Injection:
 
 
 async def slip_in(target: Target, network: Network) -> Injection:
-    """Asks a port on which TLS begins by command and capabilities are told inside it."""
+    """Asks a port on which TLS begins by command and capabilities are told inside it.
+
+    Where that does not work out before the greeting (``eager``), it is asked again after it.
+    """
     try:
-        async with network.connect(target.endpoint.host, target.endpoint.port) as stream:
+        async with network.connect(target.endpoint.host, target.endpoint.port, LAST) as stream:
             return await _slipped(target, stream)
     except Broken as broken:
+        if target.eager and broken.failure.stage in BEFORE_TLS:
+            return await slip_in(replace(target, eager=False), network)
         return Injection(None, replace(broken.failure, stage=STAGE))
 
 
 async def _slipped(target: Target, stream: Stream) -> Injection:
     """Raises Broken for what happens before the command is sent, and for a server that stalls."""
     talk = Talk(stream, dialogue(target))
+    both = talk.dialogue.starttls() + talk.dialogue.inert()
+    if target.eager:
+        await stream.send(both)
     await talk.greeting()
-    starttls, inert = talk.dialogue.starttls(), talk.dialogue.inert()
     try:
-        answer = await talk.ask("starttls", starttls + inert)
+        answer = await talk.ask("starttls", b"" if target.eager else both)
         if not (isinstance(answer, Answer) and answer.ok):
             return Injection(False)  # it takes both for one command that it does not know
         stream.stage = "handshake"

@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, Callable, Optional
+from dataclasses import dataclass, replace
+from typing import Any, Callable, Optional, Union
 
 from .hellos import Hellos, ask_hellos
 from .injection import slip_in
@@ -31,12 +31,13 @@ from .model import (
     Failure,
     Handshake,
     LoginAttempt,
+    Service,
     TlsMode,
 )
 from .talk import Depth, Talk, Target, dialogue
 from .tasks import Told, both, side_by_side
 from .transport import Broken, Network, Stream
-from .wire.dialogue import Answer, Capabilities, Challenge
+from .wire.dialogue import Answer, Attempt, Capabilities, Challenge
 from .wire.records import NO_APPLICATION_PROTOCOL
 
 CONVERSATIONS = 4
@@ -48,7 +49,9 @@ class _Notes:
     """The observation as it grows; what was seen stays, also when the connection breaks.
 
     What those beside the conversation wait for: ``begins`` whether it is worth to ask for TLS,
-    ``shook`` the first handshake.
+    ``shook`` the first handshake, ``first`` what the first hello got, ``over`` the end of the
+    conversation. ``hasty``: commands were sent before the answer to the last one had come.
+    ``patient``: that did not go well.
     """
 
     def __init__(self, target: Target) -> None:
@@ -56,6 +59,10 @@ class _Notes:
         self._found: dict[str, Any] = {}
         self.begins: Told[bool] = Told()
         self.shook: Told[Optional[Handshake]] = Told()
+        self.first: Told[Hellos] = Told()
+        self.over: Told[bool] = Told()
+        self.hasty = False
+        self.patient = False
 
     @property
     def seen(self) -> EndpointObservation:
@@ -89,17 +96,19 @@ async def _talks(target: Target, network: Network, notes: _Notes) -> None:
     await _converse(target, network, notes)
     notes.begins.tell(_tls_to_ask(notes.seen))
     notes.shook.tell(notes.seen.handshake)
+    notes.over.tell(True)
     if _tls_to_ask(notes.seen):
         await _inject(target, network, notes)
 
 
 async def _hellos(target: Target, network: Network, notes: _Notes) -> None:
     if not await notes.begins.told():
+        notes.first.tell(Hellos((), ()))
         return
     if target.depth is Depth.FULL:
         hellos, found = await _all_there_is(target, network, notes)
     else:
-        hellos, found = await ask_hellos(target, network, notes.shook), None
+        hellos, found = await _all_hellos(target, network, notes), None
     if all(offer.accepted is None for offer in hellos.offers) and not _tls_to_ask(notes.seen):
         return  # STARTTLS was promised, and then refused
     notes.see(offers=hellos.offers, chain=_base64(hellos.chain) or notes.seen.chain)
@@ -111,28 +120,38 @@ async def _all_there_is(
     target: Target, network: Network, notes: _Notes
 ) -> tuple[Hellos, Optional[Found]]:
     """The hellos, and the inventory, which begins as soon as the first of them is accepted."""
-    first: Told[Hellos] = Told()
     asked: Told[Hellos] = Told()
 
     async def hellos() -> Hellos:
-        found = await ask_hellos(target, network, notes.shook, LEFT_OUT, first)
+        found = await _all_hellos(target, network, notes, LEFT_OUT)
         asked.tell(found)
-        first.tell(found)
         return found
 
     async def inventory() -> Optional[Found]:
-        begun = await first.told()
+        begun = await notes.first.told()
         eager = replace(target, eager=begun.eager)
         return await take_inventory(eager, network, begun.offers, asked)
 
     return await both(hellos(), inventory())
 
 
+async def _all_hellos(
+    target: Target, network: Network, notes: _Notes, leave_out: Sequence[str] = ()
+) -> Hellos:
+    """Where TLS begins at once there is little to do, and the others leave their places to ports
+    with more to do until the conversation is over."""
+    until = notes.over if target.endpoint.tls_mode is TlsMode.IMPLICIT else None
+    found = await ask_hellos(target, network, notes.shook, leave_out, notes.first, until)
+    notes.first.tell(found)
+    return found
+
+
 async def _inject(target: Target, network: Network, notes: _Notes) -> None:
     """Only where capabilities are told inside TLS: their answer is what tells."""
     if target.endpoint.tls_mode is TlsMode.IMPLICIT or not notes.seen.capabilities_tls:
         return
-    injection = await slip_in(target, network)
+    eager = (await notes.first.told()).eager
+    injection = await slip_in(replace(target, eager=eager), network)
     notes.see(injected=injection.answered)
     if injection.failure is not None:
         notes.fail(injection.failure)
@@ -155,7 +174,7 @@ async def _converse(target: Target, network: Network, notes: _Notes) -> None:
     sweep = target.depth is Depth.SWEEP
     alpn = "" if sweep else dialogue(target).alpn
     for _turn in range(1 if sweep else CONVERSATIONS):
-        before = len(notes.seen.attempts)
+        before, notes.hasty = len(notes.seen.attempts), False
         try:
             await _conversation(target, network, notes, alpn)
             return
@@ -163,6 +182,9 @@ async def _converse(target: Target, network: Network, notes: _Notes) -> None:
             failure = broken.failure
             if isinstance(broken, _Left) and not sweep:
                 continue
+        notes.patient = notes.patient or notes.hasty
+        if notes.hasty and failure.stage == "capability":
+            continue
         if alpn and failure.alert == NO_APPLICATION_PROTOCOL:
             alpn = ""
             continue
@@ -182,6 +204,7 @@ async def _conversation(target: Target, network: Network, notes: _Notes, alpn: s
     async with network.connect(endpoint.host, endpoint.port) as stream:
         notes.see(open=True)
         if endpoint.tls_mode is TlsMode.IMPLICIT:
+            notes.begins.tell(True)
             await _secure(target, stream, notes, alpn)
             talk = Talk(stream, dialogue(target))
             notes.see(greeting=(await talk.greeting()).text)
@@ -233,55 +256,103 @@ async def _cleartext(target: Target, talk: Talk, notes: _Notes) -> bool:
     """Greeting to STARTTLS; whether TLS begins now. Raises Broken."""
     greeting = await talk.greeting()
     notes.see(greeting=greeting.text, preauth=greeting.preauth)
-    before = await talk.capabilities()
+    if target.endpoint.service is Service.POP3:
+        notes.begins.tell(True)  # not to wait for capabilities that come one by one
+    question, plan = talk.dialogue.capability(), None
+    if greeting.capabilities and not greeting.preauth:
+        plan = _at_once(target, talk, notes, greeting.capabilities)
+    await talk.send("capability", question, plan.data if plan else b"")
+    before = await talk.listed()
     notes.see(capabilities=before.names, mechanisms=before.mechanisms)
     if before.starttls and not greeting.preauth:
         notes.begins.tell(True)
-    done = notes.seen.attempts
-    if not greeting.preauth and target.nobody:
-        await _attempt_logins(target, talk, notes, before)
-    answer = await talk.ask("starttls", talk.dialogue.starttls())
+    if plan is None and not greeting.preauth:
+        plan = _at_once(target, talk, notes, before)
+        await talk.send("login", plan.data if plan else b"")
+    plan = plan or _planned(target, talk, notes, before, greeting.preauth)
+    made = await _attempt_logins(talk, notes, plan)
+    answer = await talk.ask("starttls", b"" if plan.starttls else talk.dialogue.starttls())
+    return await _agreed(talk, notes, answer, before.starttls, made)
+
+
+async def _agreed(
+    talk: Talk, notes: _Notes, answer: Union[Answer, Challenge], listed: bool, attempted: bool
+) -> bool:
+    """Whether TLS begins now, by the answer to STARTTLS. Raises Broken."""
     agreed = isinstance(answer, Answer) and answer.ok
+    notes.hasty = notes.hasty and not agreed
     # What is listed and refused after a login attempt might be carried out without one.
-    spoilt = before.starttls and notes.seen.attempts != done
+    spoilt = listed and attempted
     notes.see(starttls=None if spoilt and not agreed else agreed)
     if agreed:
         notes.begins.tell(True)
-    if not agreed and before.starttls:
+    if not agreed and listed:
         raise Broken(Failure("starttls", "refused", answer.text))
     if not agreed:
         await talk.stream.send(talk.dialogue.logout())
     return agreed
 
 
-async def _attempt_logins(target: Target, talk: Talk, notes: _Notes, before: Capabilities) -> None:
-    """Inert attempts, each once per port. Raises Broken."""
+@dataclass(frozen=True)
+class _Plan:
+    """What comes before TLS: inert login attempts, sent ``at_once`` or one by one.
+
+    ``starttls`` is the command, where it is sent with them.
+    """
+
+    attempts: tuple[Attempt, ...]
+    at_once: bool = False
+    starttls: bytes = b""
+
+    @property
+    def data(self) -> bytes:
+        return b"".join((*(each.data for each in self.attempts), self.starttls))
+
+
+def _at_once(target: Target, talk: Talk, notes: _Notes, told: Capabilities) -> Optional[_Plan]:
+    """What may be sent without waiting for an answer in between, by what the server says."""
+    promised = told.starttls and talk.dialogue.promises(told)
+    if (
+        not (promised and talk.dialogue.pipelines(told))
+        or notes.patient
+        or target.depth is Depth.SWEEP
+    ):
+        return None
+    notes.begins.tell(True)
+    notes.hasty = True
+    attempts = _planned(target, talk, notes, told).attempts
+    behind = talk.dialogue.follows or not attempts
+    return _Plan(attempts, True, talk.dialogue.starttls() if behind else b"")
+
+
+def _planned(
+    target: Target, talk: Talk, notes: _Notes, told: Capabilities, nothing: bool = False
+) -> _Plan:
+    """The attempts that are still to be made, each once per port."""
     done = notes.seen.attempts
-    if any(attempt.refused is False for attempt in done):
-        return
+    if nothing or not target.nobody or any(attempt.refused is False for attempt in done):
+        return _Plan(())
     made, sweep = [each.command for each in done], target.depth is Depth.SWEEP
-    attempts = talk.dialogue.attempts(before, target.nobody)
+    attempts = talk.dialogue.attempts(told, target.nobody)
     # In a sweep none that can only be left by hanging up: TLS would take another connection.
-    attempts = tuple(a for a in attempts if a.command not in made and not (sweep and a.exchange))
-    at_once = talk.dialogue.pipelines(before) and _promises_nothing(before) and not sweep
-    if at_once:
-        await talk.send("login", *(attempt.data for attempt in attempts))
-    for attempt in attempts:
+    return _Plan(tuple(a for a in attempts if a.command not in made and not (sweep and a.exchange)))
+
+
+async def _attempt_logins(talk: Talk, notes: _Notes, plan: _Plan) -> bool:
+    """Makes them; whether there were any. Raises Broken."""
+    done = notes.seen.attempts
+    for attempt in plan.attempts:
         # Written down before it is made: one that ends the connection is not made again.
         notes.see(attempts=(*done, LoginAttempt(attempt.command, None)))
-        answer = await talk.ask("login", b"" if at_once else attempt.data)
+        answer = await talk.ask("login", b"" if plan.at_once else attempt.data)
         verdict = talk.dialogue.refused(attempt.command, answer)
         done = (*done, LoginAttempt(attempt.command, verdict, answer.text))
         notes.see(attempts=done)
-        if isinstance(answer, Challenge) or (at_once and verdict is False):
+        if isinstance(answer, Challenge) or (plan.at_once and verdict is False):
             raise _Left
         if verdict is False:
-            return
-
-
-def _promises_nothing(before: Capabilities) -> bool:
-    """Whether no login is to be had, by what the server says: all attempts will be refused."""
-    return not before.mechanisms and "USER" not in before.names
+            break
+    return bool(plan.attempts)
 
 
 async def _secure(

@@ -115,7 +115,10 @@ def _targets(
 
 
 async def _probe(targets: Sequence[Target], limits: Limits) -> tuple[EndpointObservation, ...]:
-    network = SocketNetwork(limits)
+    # To begin TLS by command takes a round trip more, and what comes before it takes several.
+    places = [(t.endpoint.host, t.endpoint.port, t.endpoint.tls_mode) for t in targets]
+    longest = [(host, port) for host, port, mode in places if mode is TlsMode.STARTTLS]
+    network = SocketNetwork(limits, longest)
 
     async def look(target: Target) -> EndpointObservation:
         try:

@@ -26,6 +26,10 @@ DIALOGUES: dict[Service, type[Dialogue]] = {
 }
 
 
+BEFORE_TLS = ("greeting", "starttls")
+"""Stages in which it shows that a command sent before the greeting was lost."""
+
+
 class Depth(enum.Enum):
     """How much is asked of a port.
 

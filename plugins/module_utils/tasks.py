@@ -52,11 +52,11 @@ class Places:
 
     def __init__(self, free: int) -> None:
         self._free = free
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[tuple[int, ...], int, asyncio.Future[None]]] = []
         self._came = itertools.count()
 
     @contextlib.asynccontextmanager
-    async def place(self, rank: int = 0) -> AsyncIterator[None]:
+    async def place(self, rank: tuple[int, ...] = ()) -> AsyncIterator[None]:
         """A place for the time of the context."""
         if self._free:
             self._free -= 1

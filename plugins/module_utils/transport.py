@@ -22,7 +22,7 @@ import re
 import resource
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from functools import partial
 from typing import Any, Optional, Protocol
 
@@ -78,8 +78,13 @@ class Stream(Protocol):
 class Network(Protocol):
     """Opens streams."""
 
-    def connect(self, address: str, port: int) -> contextlib.AbstractAsyncContextManager[Stream]:
-        """A stream that is closed at the end of the context. Raises Broken."""
+    def connect(
+        self, address: str, port: int, rank: int = 0
+    ) -> contextlib.AbstractAsyncContextManager[Stream]:
+        """A stream that is closed at the end of the context. Raises Broken.
+
+        Of those who wait for a place at this port, the lowest ``rank`` comes first.
+        """
 
     def connections(self, address: str, port: int) -> int:
         """How many connections were tried to this port so far."""
@@ -88,11 +93,13 @@ class Network(Protocol):
 class SocketNetwork:
     """The real network, under limits. To be made inside a running event loop."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, longest: Collection[tuple[str, int]] = ()) -> None:
+        """``longest`` are ports whose connections take longer than those of others."""
         self._limits = limits
+        self._longest = frozenset((one_spelling(host), port) for host, port in longest)
         self._all = asyncio.Semaphore(min(limits.parallel, _descriptors()))
         self._addresses: dict[str, Places] = {}
-        self._ports: dict[tuple[str, int], asyncio.Semaphore] = {}
+        self._ports: dict[tuple[str, int], Places] = {}
         self._lingering: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._all_lingering = asyncio.Semaphore(_descriptors())
         self._ending: set[asyncio.Task[None]] = set()
@@ -106,15 +113,17 @@ class SocketNetwork:
         return self._tried[one_spelling(address), port]
 
     @contextlib.asynccontextmanager
-    async def connect(self, address: str, port: int) -> AsyncIterator[Stream]:
+    async def connect(self, address: str, port: int, rank: int = 0) -> AsyncIterator[Stream]:
         """Waits for a free place and its turn, connects, and closes in the end. Raises Broken."""
         limits, host = self._limits, one_spelling(address)
-        per_port = self._ports.setdefault((host, port), asyncio.Semaphore(limits.per_port))
+        per_port = self._ports.setdefault((host, port), Places(limits.per_port))
         per_address = self._addresses.setdefault(host, Places(limits.per_address))
         # Always in this order: who holds the last one waits for nothing but the peer and its turn.
-        # The ports of an address come to their ends together if who has had the fewest connections
-        # comes first.
-        async with per_port, per_address.place(self._tried[host, port]), self._all:
+        # The ports of an address come to their ends together if the longest come first, and of the
+        # others who has had the fewest connections.
+        length = 0 if (host, port) in self._longest else 1
+        at_address = per_address.place((length, self._tried[host, port]))
+        async with per_port.place((rank,)), at_address, self._all:
             self._end_of(host)
             await self._turn(host)
             with self._spending(host) as end:

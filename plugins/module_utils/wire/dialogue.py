@@ -34,11 +34,15 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class Greeting:
-    """The first words of a server. ``ok`` is False where it turns the client away."""
+    """The first words of a server. ``ok`` is False where it turns the client away.
+
+    ``capabilities`` are those that it tells unasked, ``None`` where it does not.
+    """
 
     text: str
     ok: bool = True
     preauth: bool = False
+    capabilities: Optional[Capabilities] = None
 
 
 @dataclass(frozen=True)
@@ -86,9 +90,11 @@ class Dialogue(Protocol):
     """One conversation in one of the protocols; ``greeted`` is set for one that goes on in TLS.
 
     ``alpn`` is the protocol's name in ALPN (IANA registry "TLS ALPN Protocol IDs").
+    ``follows``: a command may be sent behind a login attempt, before that is answered.
     """
 
     alpn: str
+    follows: bool
 
     def __init__(self, greeted: bool = False) -> None: ...
 
@@ -112,6 +118,9 @@ class Dialogue(Protocol):
 
     def pipelines(self, seen: Capabilities) -> bool:
         """Whether commands may be sent before the answer to the last one has come."""
+
+    def promises(self, seen: Capabilities) -> bool:
+        """Whether the server promises by its capabilities that no login is taken."""
 
     def attempts(self, seen: Capabilities, name: str) -> tuple[Attempt, ...]:
         """The inert attempts, given the capabilities, in order; ``name`` is nobody's name.

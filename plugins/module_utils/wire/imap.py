@@ -29,6 +29,7 @@ _GREETING = re.compile(rb"\* (OK|PREAUTH|BYE)(?: (.*))?\Z", re.I | re.S)
 _UNTAGGED = re.compile(rb"\* (\S+)(?: (.*))?\Z", re.S)
 _TAGGED = re.compile(rb"([!-~]+) (OK|NO|BAD)(?: (.*))?\Z", re.I | re.S)
 _CODE = re.compile(rb"\[([A-Za-z0-9_-]+)[^\]]*\]")
+_TOLD = re.compile(rb"\[CAPABILITY ([^\]]*)\]", re.I)
 
 # LOGIN is only tried where LOGINDISABLED is advertised. These answers mean that it was looked at
 # nevertheless (RFC 5530 section 3).
@@ -39,6 +40,7 @@ class Dialogue:
     """An IMAP conversation: see :class:`.dialogue.Dialogue`."""
 
     alpn = "imap"
+    follows = True
 
     def __init__(self, greeted: bool = False) -> None:
         self._lines = LineReader(literals=True)
@@ -90,6 +92,10 @@ class Dialogue:
         """They may, but for those whose answers change what is meant (section 5.5)."""
         return True
 
+    def promises(self, seen: Capabilities) -> bool:
+        """By LOGINDISABLED alone: Courier lists no mechanism without TLS, and takes PLAIN."""
+        return seen.login_disabled and not seen.mechanisms
+
     def attempts(self, seen: Capabilities, name: str) -> tuple[Attempt, ...]:
         """LOGIN where the server promises not to look at it; AUTHENTICATE without a message."""
         found = []
@@ -117,8 +123,13 @@ class Dialogue:
         if match is None:
             raise WireError(f"no IMAP greeting: {clean(line, 64)!r}", at)
         self._greeted = True
-        word = match.group(1).upper()
-        return Greeting(clean(line[2:]), ok=word != b"BYE", preauth=word == b"PREAUTH")
+        word, told = match.group(1).upper(), _TOLD.match(match.group(2) or b"")
+        return Greeting(
+            clean(line[2:]),
+            ok=word != b"BYE",
+            preauth=word == b"PREAUTH",
+            capabilities=_capabilities(told.group(1)) if told else None,
+        )
 
     def _answer(self, line: bytes, at: int) -> Optional[Event]:
         if line.startswith(b"+"):

@@ -121,6 +121,12 @@ HELLOS: dict[str, ClientHello] = {
     ),
 }
 
+TELLING = replace(
+    HELLOS["tls1.2"], suites=tuple(dict.fromkeys((*suites.ECDHE_CBC, *HELLOS["tls1.2"].suites)))
+)
+"""``tls1.2`` for who asks for the families too: a server that follows its client's order shows one
+of them at once. It has the curve, the signature and the chain of what it would choose else."""
+
 FIRST = ("tls1.2", "tls1.3", "deprecated", "forbidden", "alpn")
 """What is asked of every port."""
 
@@ -284,20 +290,23 @@ def concluded(offer: Offer, parts: Collection[str] = ()) -> tuple[Offer, ...]:
     return tuple(Offer(name, False, failure=said) for name in covered)
 
 
-def closed_as_refusal(offer: Offer, agreed: bool, sent: Optional[ClientHello] = None) -> bool:
+def closed_as_refusal(
+    offer: Offer, agreed: bool, sent: Optional[ClientHello] = None, able: bool = False
+) -> bool:
     """Whether the end of the connection is the server's answer to the hello (``sent``).
 
     GnuTLS refuses with close_notify, Dovecot 2.3 by closing without a word. The first says so
     itself; the second can be meant only for the hello where the server had just ``agreed`` to
-    begin TLS, and only where :func:`without_fields` has nothing else to offer. On a port that
-    accepts no hello at all neither is a refusal: TLS is broken there.
+    begin TLS, and only where :func:`without_fields` has nothing else to offer, or where the server
+    is ``able`` to do finite-field Diffie-Hellman. On a port that accepts no hello at all neither is
+    a refusal: TLS is broken there.
     """
     failure = offer.failure
     closed = offer.accepted is None and failure is not None and failure.cause == "closed"
     if not closed or failure is None or failure.stage != "hello":
         return False
     first = sent or HELLOS[offer.name]
-    alone = without_fields(first) == first
+    alone = able or without_fields(first) == first
     return (agreed and alone) or failure.detail == ALERTS[CLOSE_NOTIFY]
 
 

@@ -35,6 +35,7 @@ class Dialogue:
     """A POP3 conversation: see :class:`.dialogue.Dialogue`."""
 
     alpn = "pop3"
+    follows = True
 
     def __init__(self, greeted: bool = False) -> None:
         self._lines = LineReader(literals=False)
@@ -82,6 +83,10 @@ class Dialogue:
     def pipelines(self, seen: Capabilities) -> bool:
         """Where the server says so (RFC 2449 section 6.6)."""
         return "PIPELINING" in seen.names
+
+    def promises(self, seen: Capabilities) -> bool:
+        """By listing neither USER nor a mechanism (RFC 2449 sections 6.3 and 6.4)."""
+        return not seen.mechanisms and "USER" not in seen.names
 
     def attempts(self, seen: Capabilities, name: str) -> tuple[Attempt, ...]:
         """USER, then AUTH without a message. CAPA is no evidence: Courier always lists USER."""

@@ -34,6 +34,8 @@ class Dialogue:
     """A ManageSieve conversation: see :class:`.dialogue.Dialogue`."""
 
     alpn = "managesieve"
+    # Dovecot lets lie what came with a refused AUTHENTICATE until more comes (2.3.19, 2.4.1).
+    follows = False
 
     def __init__(self, greeted: bool = False) -> None:
         self._lines = LineReader(literals=True)
@@ -79,6 +81,10 @@ class Dialogue:
         """Nothing is said against it (section 1.2), but for what comes behind STARTTLS."""
         return True
 
+    def promises(self, seen: Capabilities) -> bool:
+        """By listing no mechanism (section 1.7)."""
+        return not seen.mechanisms
+
     def attempts(self, seen: Capabilities, name: str) -> tuple[Attempt, ...]:
         """AUTHENTICATE without a message; the protocol has no other login."""
         return (Attempt("AUTHENTICATE PLAIN", b'AUTHENTICATE "PLAIN"\r\n', exchange=True),)
@@ -108,7 +114,8 @@ class Dialogue:
         if not self._greeted:
             self._greeted = True
             software = next((w[1] for w in listed if w[0].upper() == b"IMPLEMENTATION"), b"")
-            return Greeting(clean(software + b" " + line if software else line), ok=word == "OK")
+            text = clean(software + b" " + line if software else line)
+            return Greeting(text, ok=word == "OK", capabilities=seen)
         code = _CODE.match(status.group(2) or b"")
         name = clean(code.group(1), 64).upper() if code else ""
         return Answer(word, name, clean(line), seen)

@@ -253,6 +253,6 @@ class PeerNetwork:
         return self.count
 
     @contextlib.asynccontextmanager
-    async def connect(self, address: str, port: int) -> AsyncIterator[PeerStream]:
+    async def connect(self, address: str, port: int, rank: int = 0) -> AsyncIterator[PeerStream]:
         self.count += 1
         yield PeerStream(self._peer, self._greets, self.count <= self._peer.drops)

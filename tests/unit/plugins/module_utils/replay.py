@@ -106,7 +106,7 @@ class ReplayNetwork:
         return self._tried
 
     @contextlib.asynccontextmanager
-    async def connect(self, address: str, port: int) -> AsyncIterator[ReplayStream]:
+    async def connect(self, address: str, port: int, rank: int = 0) -> AsyncIterator[ReplayStream]:
         self._tried += 1
         if not self._scripts:
             raise Broken(Failure("connect", "refused"))

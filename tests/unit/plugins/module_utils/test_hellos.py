@@ -88,6 +88,17 @@ SERVERS: list[tuple[str, Peer, TlsMode, set[str], int]] = [
     ("TLS 1.0 beside, CBC", Peer((TLS10, TLS12), WEAK), IMPLICIT,
      {"tls1.2", "tls1.0", "deprecated", *FAMILIES}, 9),
     ("weak families only", Peer(suites=WEAK), IMPLICIT, USUAL | FAMILIES, 8),
+    # Who follows its client's order shows with the first hello that it has CBC.
+    ("weak families, follows", Peer(suites=WEAK, follows=True), IMPLICIT, USUAL | FAMILIES, 7),
+    ("CBC, follows", Peer(suites=(*HARD, *suites.ECDHE_CBC), follows=True), IMPLICIT,
+     USUAL | {"forbidden", "cbc"}, 5),
+    ("CBC, prefers it", Peer(suites=(*suites.ECDHE_CBC, *HARD)), IMPLICIT,
+     USUAL | {"forbidden", "cbc"}, 5),
+    # Dovecot 2.3 as Debian installs it: who did DHE does not lack its parameters.
+    ("CBC, DHE, follows, closes", Peer(suites=(*HARD, *suites.ECDHE_CBC, *DHE), follows=True,
+     refuses="closed", foreign=True), STARTTLS, USUAL | {"alpn", "forbidden", "cbc", "dhe"}, 6),
+    ("CBC, DHE, follows, closes", Peer(suites=(*HARD, *suites.ECDHE_CBC, *DHE), follows=True,
+     refuses="closed", foreign=True), IMPLICIT, USUAL | {"alpn", "forbidden", "cbc", "dhe"}, 8),
     # It does not look at ALPN, and closes on what it refuses: Dovecot 2.3.
     ("hard, closes, serves all", Peer(refuses="closed", foreign=True), STARTTLS,
      USUAL | {"alpn"}, 7),

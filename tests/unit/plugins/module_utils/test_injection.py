@@ -67,8 +67,11 @@ INSIDE = [
 ]
 
 
-def slipped(script: str, service: Service = IMAP, piece: int = 1 << 16) -> Injection:
-    target = Target(Endpoint("192.0.2.1", 1, service, TlsMode.STARTTLS), None, "nobody")
+def slipped(
+    script: str, service: Service = IMAP, piece: int = 1 << 16, eager: bool = False
+) -> Injection:
+    endpoint = Endpoint("192.0.2.1", 1, service, TlsMode.STARTTLS)
+    target = Target(endpoint, None, "nobody", eager=eager)
     return run(slip_in(target, ReplayNetwork(conversations("CONNECT\n" + script), piece)))
 
 
@@ -122,6 +125,27 @@ def test_who_does_not_go_on(script: str, answered: Optional[bool], failure: Opti
     assert found.answered is answered
     said = found.failure and (found.failure.stage, found.failure.cause)
     assert said == (failure and ("injection", failure))
+
+
+AT_ONCE = "C: p1 STARTTLS | p2 NOOP\nS: * OK hi\n"
+PATIENTLY = f"\nCONNECT\n{HI}S: p1 OK\nBREAK closed"
+
+
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        (AT_ONCE + "S: p1 OK\nBREAK closed", Injection(False)),
+        (AT_ONCE + "S: p1 OK\nTLS\nC: p1 CAPABILITY\nS: p2 OK\nC: p2 LOGOUT", Injection(True)),
+        (AT_ONCE + "S: p1 OK\nBREAK timeout", Injection(None, Failure("injection", "timeout"))),
+        # What got lost is sent again after the greeting, and only once.
+        (AT_ONCE + "BREAK timeout" + PATIENTLY, Injection(False)),
+        ("C: p1 STARTTLS | p2 NOOP\nBREAK reset" + PATIENTLY, Injection(False)),
+        (AT_ONCE + "BREAK timeout", Injection(None, Failure("injection", "refused"))),
+    ],
+)
+def test_before_the_greeting(script: str, found: Injection) -> None:
+    """Where the first hello showed that STARTTLS need not wait for the greeting."""
+    assert slipped(script, eager=True) == found
 
 
 def test_a_closed_port_is_a_failure() -> None:

@@ -9,9 +9,12 @@ import socket
 import threading
 import time
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from ansible_collections.postmaster.tls.plugins.module_utils import port
+from ansible_collections.postmaster.tls.plugins.module_utils.hellos import Hellos
 from ansible_collections.postmaster.tls.plugins.module_utils.limits import Limits
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Endpoint,
@@ -60,8 +63,10 @@ QUICK = Limits(connect=0.5, total=0.4, host=3.0, received=40_000)
 def replayed(
     scripts: list[list[str]], service: Service, mode: TlsMode, piece: int = 1 << 16
 ) -> EndpointObservation:
+    """The conversation and the injection; no hello is asked."""
     target = Target(Endpoint("192.0.2.1", 1, service, mode), None, "postmaster-tls-probe-0")
-    return run(observe(target, ReplayNetwork(scripts, piece)))
+    with patch.object(port, "ask_hellos", return_value=Hellos((), ())):
+        return run(observe(target, ReplayNetwork(scripts, piece)))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -135,8 +140,7 @@ def test_real_servers(name: str, talks: int, expected: dict[str, Any], piece: in
     assert found == expected
     assert seen.failures == ()
     asks_tls = mode is IMPLICIT or seen.starttls
-    # The twelve hellos find nobody any more, and are asked again.
-    assert seen.connections == talks + (24 if asks_tls else 0)
+    assert seen.connections == talks
     if asks_tls:
         assert seen.starttls_accepted_inside is False
         assert seen.injected is (None if mode is IMPLICIT else name.startswith("pop3"))
@@ -208,10 +212,9 @@ S: * OK hi
 C: p1 CAPABILITY
 S: * CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED
 S: p1 OK
-C: p2 LOGIN * | p3 AUTHENTICATE PLAIN
+C: p2 LOGIN * | p3 AUTHENTICATE PLAIN | p4 STARTTLS
 S: p2 NO [PRIVACYREQUIRED] no
 S: p3 NO [PRIVACYREQUIRED] no
-C: p4 STARTTLS
 S: p4 OK go
 TLS
 C: p1 CAPABILITY | p2 STARTTLS
@@ -233,26 +236,85 @@ TAKEN_AT_ONCE = """
 CONNECT
 S: * OK hi
 C: p1 CAPABILITY
-S: * CAPABILITY IMAP4rev1 LOGINDISABLED
+S: * CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED
 S: p1 OK
-C: p2 LOGIN * | p3 AUTHENTICATE PLAIN
+C: p2 LOGIN * | p3 AUTHENTICATE PLAIN | p4 STARTTLS
 S: p2 NO [AUTHENTICATIONFAILED] no
 S: p3 NO no
+S: p4 OK go
 CONNECT
 S: * OK hi
 C: p1 CAPABILITY
-S: * CAPABILITY IMAP4rev1 LOGINDISABLED
+S: * CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED
 S: p1 OK
 C: p2 STARTTLS
 S: p2 BAD what
-C: p3 LOGOUT
 """
 
 
 def test_an_attempt_that_is_taken_is_the_last_one() -> None:
     seen = replayed(conversations(TAKEN_AT_ONCE), Service.IMAP, STARTTLS)
     assert [(a.command, a.refused) for a in seen.attempts] == [(LOGIN, False)]
-    assert (seen.starttls, seen.failures) == (False, ())
+    assert seen.starttls is False
+    assert [(failure.stage, failure.cause) for failure in seen.failures] == [
+        ("starttls", "refused")
+    ]
+
+
+TOLD = """
+CONNECT
+S: * OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] hi
+C: p1 CAPABILITY | p2 LOGIN * | p3 AUTHENTICATE PLAIN | p4 STARTTLS
+"""
+AT_ONCE_ANSWERED = """S: * CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED
+S: p1 OK
+S: p2 NO [PRIVACYREQUIRED] no
+S: p3 NO [PRIVACYREQUIRED] no
+S: p4 OK go
+TLS
+C: p1 CAPABILITY | p2 STARTTLS
+S: * CAPABILITY IMAP4rev1 AUTH=PLAIN
+S: p1 OK
+S: p2 BAD already
+C: p3 LOGOUT
+"""
+IN_TURN = """
+CONNECT
+S: * OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] hi
+C: p1 CAPABILITY
+S: * CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED
+S: p1 OK
+C: p2 LOGIN *
+S: p2 NO [PRIVACYREQUIRED] no
+C: p3 AUTHENTICATE PLAIN
+S: p3 NO [PRIVACYREQUIRED] no
+C: p4 STARTTLS
+S: p4 OK go
+TLS
+C: p1 CAPABILITY | p2 STARTTLS
+S: * CAPABILITY IMAP4rev1 AUTH=PLAIN
+S: p1 OK
+S: p2 BAD already
+C: p3 LOGOUT
+"""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        TOLD + AT_ONCE_ANSWERED,
+        # Who hangs up on several commands at once is asked one by one.
+        TOLD + IN_TURN,
+        TOLD + "BREAK reset" + IN_TURN,
+        TOLD + "BREAK timeout" + IN_TURN,
+    ],
+)
+def test_what_the_greeting_tells_is_not_waited_for(script: str) -> None:
+    seen = replayed(conversations(script), Service.IMAP, STARTTLS)
+    assert [(a.command, a.refused) for a in seen.attempts] == [(LOGIN, True), (PLAIN, True)]
+    assert (seen.starttls, seen.starttls_accepted_inside) == (True, False)
+    assert seen.capabilities == ("IMAP4rev1", "STARTTLS", "LOGINDISABLED")
+    assert [failure.stage for failure in seen.failures] == ["injection"]
 
 
 # ---------------------------------------------------------------------------------------------

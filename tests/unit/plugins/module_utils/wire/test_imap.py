@@ -34,7 +34,21 @@ def fed(data: bytes, greeted: bool = True) -> Dialogue:
     ("data", "expected"),
     [
         (b"* OK", NEED_MORE),
-        (b"* OK [CAPABILITY X] hi\r\n", Greeting("OK [CAPABILITY X] hi")),
+        (
+            b"* OK [CAPABILITY X] hi\r\n",
+            Greeting("OK [CAPABILITY X] hi", capabilities=Capabilities(("X",))),
+        ),
+        (
+            b"* OK [capability STARTTLS LOGINDISABLED]\r\n",
+            Greeting(
+                "OK [capability STARTTLS LOGINDISABLED]",
+                capabilities=Capabilities(
+                    ("STARTTLS", "LOGINDISABLED"), starttls=True, login_disabled=True
+                ),
+            ),
+        ),
+        (b"* OK [CAPABILITY\r\n", Greeting("OK [CAPABILITY")),
+        (b"* OK [ALERT] [CAPABILITY X] hi\r\n", Greeting("OK [ALERT] [CAPABILITY X] hi")),
         (b"* ok hi\r\n", Greeting("ok hi")),
         (b"* OK\r\n", Greeting("OK")),
         (b"* PREAUTH in\r\n", Greeting("PREAUTH in", preauth=True)),

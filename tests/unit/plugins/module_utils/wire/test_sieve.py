@@ -31,10 +31,13 @@ SEEN = Capabilities(
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (LIST + b'OK "ready"\r\n', Greeting('S "x" OK "ready"')),
+        (LIST + b'OK "ready"\r\n', Greeting('S "x" OK "ready"', capabilities=SEEN)),
         (b"OK\r\n", Greeting("OK")),
         (b'BYE "busy"\r\n', Greeting('BYE "busy"', ok=False)),
-        (b'"SASL"\r\n"STARTTLS"\r\nOK\r\n', Greeting("OK")),
+        (
+            b'"SASL"\r\n"STARTTLS"\r\nOK\r\n',
+            Greeting("OK", capabilities=Capabilities(("SASL", "STARTTLS"), starttls=True)),
+        ),
     ],
 )
 def test_greetings(data: bytes, expected: Event) -> None:
