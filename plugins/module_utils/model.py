@@ -245,7 +245,8 @@ class Offer:
 
     ``name`` says what was offered (``tls1.0``, ``tls1.3``, ``cbc``, ``static_rsa`` …).
     ``accepted`` is ``None`` where neither an acceptance nor a refusal was seen.
-    ``failure`` carries the refusal (an alert) as well as what went wrong.
+    ``failure`` carries the refusal (an alert) as well as what went wrong. ``dh_prime`` is the
+    SHA-256 of the prime of a finite field up to TLS 1.2, in hexadecimal.
     """
 
     name: str
@@ -259,6 +260,15 @@ class Offer:
     compression: Optional[int] = None
     client_certificate: Optional[bool] = None
     failure: Optional[Failure] = None
+    dh_prime: Optional[str] = None
+
+
+@dataclass(frozen=True, order=True)
+class DhGroup:
+    """A finite field up to TLS 1.2: its size, and the SHA-256 of its prime in hexadecimal."""
+
+    bits: int
+    prime: str
 
 
 @dataclass(frozen=True)
@@ -283,6 +293,7 @@ class Listing:
     ``order`` is ``server`` or ``client``: whose order of suites wins; ``None`` for less than two
     suites. ``groups`` stand in the order in which they were chosen. ``signatures`` are the schemes
     that the server signs with, in TLS 1.2 and 1.3; ``all_signatures``: it refuses all others.
+    ``dh_groups`` are the finite fields up to TLS 1.2, smallest first.
     ``complete`` is False where a question about suites and groups went unanswered.
     """
 
@@ -294,6 +305,7 @@ class Listing:
     signatures: tuple[int, ...] = ()
     complete: bool = True
     all_signatures: bool = False
+    dh_groups: tuple[DhGroup, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ description:
   - A port that is closed, silent, hostile or broken is an observation and fails nothing.
 notes:
   - With C(depth=judge), an open port that is hard already takes 7 connections (8 on Dovecot 2.3, which refuses a hello by closing the connection,
-    so that it has to be asked again; one less with implicit TLS), a weak one about 16, a closed one 1. The server's log has
+    so that it has to be asked again; one less with implicit TLS), a weak one about 12, a closed one 1. The server's log has
     about one line for each, and Courier's two.
   - Fail2ban may ban the machine that this runs on. With its own filter C(dovecot) (1.0 and 1.1 read alike) a run leaves 3 lines
     that count on a Dovecot 2.3 that refuses logins without TLS, one for each of the ports 143, 110 and 4190
@@ -282,6 +282,9 @@ endpoints:
           the server took no notice of its own protocol's name in the C(handshake).
         - A hello on which the server drops the connection is sent once more, without finite-field Diffie-Hellman, which some
           servers choose and then have no parameters for. Dropped twice is refused, where the port accepts another hello.
+        - The hello of TLS 1.2 offers CBC first with O(depth=judge), so that a server that follows its client's order shows at
+          once that it has it. Its C(suite) is then one of these, even if the server has better ones.
+        - C(dh_prime) is the SHA-256 of the prime of a finite field up to TLS 1.2.
         - C(accepted) is C(null) where the server neither accepted nor refused; C(failure) says why.
       type: list
       elements: dict
@@ -297,6 +300,7 @@ endpoints:
           compression: 0
           client_certificate: null
           failure: null
+          dh_prime: null
         - name: tls1.0
           accepted: false
           version: null
@@ -308,6 +312,7 @@ endpoints:
           compression: null
           client_certificate: null
           failure: {stage: hello, cause: alert, detail: protocol_version (to deprecated), alert: 70}
+          dh_prime: null
     chain:
       description: The served certificates as base64 of DER, in the order in which they were sent.
       type: list
@@ -325,6 +330,8 @@ endpoints:
           where the server is offered all of them, and whose C(order) of suites wins. C(signatures) are the
           schemes that the server signs with, in TLS 1.2 and 1.3; with C(all_signatures) all others were refused.
           C(complete) is V(false) where a question about suites and groups went unanswered.
+          C(dh_groups) are the finite fields up to TLS 1.2, with the SHA-256 of their C(prime), which tells one from another.
+          The report of M(postmaster.tls.report) has their names.
         - C(chains) has each chain that was seen, for the C(suites) of one key type (in TLS 1.3 for its C(signatures)),
           without a name in SNI (C(no_name)) and with one that nobody has (C(unknown_name)).
         - C(renegotiation) says whether one that the client began was carried out. It is tried once, on one connection, by
@@ -339,6 +346,7 @@ endpoints:
             order: client
             groups: [4588, 29, 23]
             dh_bits: []
+            dh_groups: []
             signatures: [2052, 2053, 2054]
             complete: true
             all_signatures: true

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import shutil
 import subprocess
 from datetime import datetime, timedelta, timezone
@@ -24,12 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
-# The second Oakley group (RFC 2409 section 6.2): 1024 bits.
-_OAKLEY_2 = bytes.fromhex(
-    "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404"
-    "DDEF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406"
-    "B7EDEE386BFB5A899FA5AE9F24117C4B1FE649286651ECE65381FFFFFFFFFFFFFFFF"
-)
+from ansible_collections.postmaster.tls.tests.ground_truth.dh_primes import PRIMES
 
 
 def _rsa(bits: int) -> Any:
@@ -66,7 +62,7 @@ def _signed(
 
 
 def make_all(folder: Path) -> None:
-    """Files NAME.pem (a key, then its chain), authorities.pem, dh1024.pem and ocsp.der."""
+    """Files NAME.pem (a key, then its chain), authorities.pem, ocsp.der, and all of PRIMES."""
     sha256 = hashes.SHA256()
     strong = _rsa(2048)
     keys = {
@@ -92,11 +88,24 @@ def make_all(folder: Path) -> None:
     (folder / "ocsp.der").write_bytes(said.public_bytes(Encoding.DER))
     if shutil.which("openssl"):
         _sign_with_sha1(folder)
-    # PKCS #3: a sequence of the prime and the generator, which cryptography makes no more.
-    der = bytes.fromhex("308187028181" + "00") + _OAKLEY_2 + bytes.fromhex("020102")
+    custom = {"custom, 2048 bits": PRIMES["ffdhe2048"] - 2}  # no prime: nobody here relies on it
+    for name, prime in {**PRIMES, **custom}.items():
+        (folder / f"{dh_file(name)}.pem").write_text(_parameters(prime), encoding="ascii")
+
+
+def dh_file(name: str) -> str:
+    """The name of the file with a published group for Diffie-Hellman, without its end."""
+    return re.sub(r"\W+", "-", name)
+
+
+def _parameters(prime: int) -> str:
+    """PKCS #3: a sequence of the prime and the generator 2, which cryptography makes no more."""
+    size = prime.bit_length() // 8 + 1  # with a leading zero: the number is positive
+    numbers = b"\x02\x82" + size.to_bytes(2, "big") + prime.to_bytes(size, "big")
+    numbers += b"\x02\x01\x02"
+    der = b"\x30\x82" + len(numbers).to_bytes(2, "big") + numbers
     text = base64.encodebytes(der).decode("ascii")
-    pem = f"-----BEGIN DH PARAMETERS-----\n{text}-----END DH PARAMETERS-----\n"
-    (folder / "dh1024.pem").write_text(pem, encoding="ascii")
+    return f"-----BEGIN DH PARAMETERS-----\n{text}-----END DH PARAMETERS-----\n"
 
 
 def _sign_with_sha1(folder: Path) -> None:

@@ -6,7 +6,7 @@
 As in labels.py, a label follows from the options alone. ``facts``: signs12 and signs13 (all
 schemes of that version; the others are refused), renegotiation, keys (the certificates that are
 served to who asks for each kind), order12 (whose order of suites wins), staple (an OCSP response
-comes with the certificate), asks (for a client certificate).
+comes with the certificate), asks (for a client certificate), dh12 (the names of finite fields).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ansible_collections.postmaster.tls.tests.ground_truth.labels import MODERN,
 PSS, PKCS1, SHA224, SHA1 = {0x0804, 0x0805, 0x0806}, {0x0401, 0x0501, 0x0601}, 0x0301, 0x0201
 P256, P384, ED25519 = 0x0403, 0x0503, 0x0807
 RSA12, ONE = f"-tls1_2 {MODERN}", "-tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256"
+DHE = "DHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
 DUAL = "-dcert {folder}/p256.pem -dkey {folder}/p256.pem"
 
 # fmt: off
@@ -45,6 +46,20 @@ OPENSSL: tuple[Label, ...] = (
     Label("asks for a certificate", (T12, T13), options=f"{MODERN} -verify 1", facts={"asks": True}),
     Label("1.3, asks for a certificate", (T13,), options="-tls1_3 -verify 1", facts={"asks": True, "staple": False}),
     Label("1.3, wants a certificate", (T13,), options="-tls1_3 -Verify 1", facts={"asks": True}),
+    # Finite fields of TLS 1.2
+    *(
+        Label(f"DHE of {name}", (T12,), options=f"-tls1_2 -cipher {cipher} -dhparam {{folder}}/{file}.pem", facts={"dh12": (name,)})
+        for name, cipher, file in (
+            ("ffdhe2048", DHE, "ffdhe2048"),
+            ("ffdhe8192", DHE, "ffdhe8192"),
+            ("RFC 3526 group 14, 2048 bits", DHE, "RFC-3526-group-14-2048-bits"),
+            ("RFC 3526 group 16, 4096 bits", DHE, "RFC-3526-group-16-4096-bits"),
+            ("RFC 3526 group 5, 1536 bits", f"{DHE}:@SECLEVEL=0", "RFC-3526-group-5-1536-bits"),
+            ("RFC 2409 group 2, 1024 bits", f"{DHE}:@SECLEVEL=0", "RFC-2409-group-2-1024-bits"),
+            ("custom, 2048 bits", DHE, "custom-2048-bits"),
+        )
+    ),
+    Label("no finite field", (T12,), options=RSA12, facts={"dh12": ()}),
     # Renegotiation: off by default since OpenSSL 3.0
     Label("renegotiates", (T12,), options=f"{RSA12} -client_renegotiation", facts={"renegotiation": True}),
     Label("renegotiates, 1.3 too", (T12, T13), options=f"{MODERN} -client_renegotiation", facts={"renegotiation": True}),

@@ -24,6 +24,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.probe import probe
 from ansible_collections.postmaster.tls.plugins.module_utils.talk import Depth
+from ansible_collections.postmaster.tls.plugins.plugin_utils.dh_groups import dh_group_name
 from ansible_collections.postmaster.tls.tests.ground_truth import inventory_labels
 from ansible_collections.postmaster.tls.tests.ground_truth.certificates import make_all
 from ansible_collections.postmaster.tls.tests.ground_truth.labels import (
@@ -153,6 +154,7 @@ def inventory_differences(label: Label, seen: EndpointObservation) -> Iterator[s
             "keys": len(keys),
             "staple": found.ocsp_staple,
             "asks": found.client_certificate,
+            "dh": tuple(dh_group_name(field.bits, field.prime) for field in listing.dh_groups),
         }[name.rstrip("123")]
         if actual != expected:
             yield f"{label.name}: {name} is {actual}, not {expected}"

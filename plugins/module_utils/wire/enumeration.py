@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Optional
 
-from ..model import Listing, Offer
+from ..model import DhGroup, Listing, Offer
 from . import suites as known
 from .hello import HEARTBEAT, SSL30, STATUS_REQUEST, TLS10, TLS11, TLS12, TLS13, ClientHello
 from .offers import HELLOS, dropped
@@ -201,6 +201,9 @@ class Enumeration:
     def _in_our_order(self) -> list[int]:
         return [suite for suite in self._hello.suites if suite in self._suites]
 
+    def _fields_seen(self) -> set[DhGroup]:
+        return {DhGroup(o.dh_bits, o.dh_prime) for o in self.offers if o.dh_bits and o.dh_prime}
+
     def listing(self) -> Listing:
         """What was found."""
         return Listing(
@@ -209,6 +212,7 @@ class Enumeration:
             order=self.order(),
             groups=tuple(self._groups),
             dh_bits=tuple(sorted({o.dh_bits for o in self.offers if o.dh_bits})),
+            dh_groups=tuple(sorted(self._fields_seen())),
             signatures=tuple(self._schemes.found),
             complete=self.complete,
             all_signatures=self._schemes.complete,

@@ -10,6 +10,7 @@ HelloRetryRequest; or an alert. Source: RFC 8446 section 4.1.3, 4.1.4, 4.2.8, RF
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Callable, Optional, Union
 
@@ -51,11 +52,15 @@ class Certificate:
 
 @dataclass(frozen=True)
 class ServerKeyExchange:
-    """The server's ephemeral key: a named group or a finite field, and how it was signed."""
+    """The server's ephemeral key: a named group or a finite field, and how it was signed.
+
+    ``dh_prime`` is the SHA-256 of the field's prime, in hexadecimal: what tells one from another.
+    """
 
     group: Optional[int] = None
     dh_bits: Optional[int] = None
     signature: Optional[int] = None
+    dh_prime: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -215,21 +220,23 @@ def server_key_exchange(body: Cursor, hello: ServerHello) -> ServerKeyExchange:
     ``group`` is ``None`` for a curve that is spelled out, ``signature`` before TLS 1.2, where the
     key's type decides it.
     """
-    group = dh_bits = signature = None
+    group = dh_bits = dh_prime = signature = None
     if hello.suite in EPHEMERAL_EC:
         if body.number(1) != NAMED_CURVE:
             return ServerKeyExchange()
         group = body.number(2)
         body.vector(1)
     elif hello.suite in EPHEMERAL_DH:
-        dh_bits = int.from_bytes(body.vector(2).rest(), "big").bit_length()
+        prime = body.vector(2).rest().lstrip(b"\0")
+        dh_bits = int.from_bytes(prime, "big").bit_length()
+        dh_prime = hashlib.sha256(prime).hexdigest()
         body.vector(2)
         body.vector(2)
     else:
         return ServerKeyExchange()
     if hello.version >= TLS12 and hello.suite not in ANONYMOUS:
         signature = body.number(2)
-    return ServerKeyExchange(group, dh_bits, signature)
+    return ServerKeyExchange(group, dh_bits, signature, dh_prime)
 
 
 _READERS: dict[int, Callable[[Cursor], Event]] = {

@@ -220,6 +220,7 @@ def outcome(
         suite=seen.suite,
         group=seen.group if seen.group is not None else reply.key.group,
         dh_bits=reply.key.dh_bits,
+        dh_prime=reply.key.dh_prime,
         signature=reply.key.signature,
         extensions=seen.extensions,
         compression=seen.compression,

@@ -31,6 +31,7 @@ from ...module_utils.model import (
 from ...module_utils.plain import to_plain
 from ..certificate import Certificate, CertificateError, fingerprint, read_base64
 from ..checks.tls import accepted_versions
+from ..dh_groups import dh_group_name
 from ..judge import SEVERITIES, THRESHOLD, fails
 from ..policy import Profile
 from ..registry import group_name, signature_name, suite_name, version_name
@@ -221,6 +222,7 @@ def _inventory(found: Optional[Inventory], now: datetime) -> Optional[dict[str, 
             "suites": _names(listing.suites, suite_name),
             "groups": _names(listing.groups, group_name),
             "signatures": _names(listing.signatures, signature_name),
+            "dh_groups": [dh_group_name(field.bits, field.prime) for field in listing.dh_groups],
         }
         for listing in found.listings
     ]
@@ -248,8 +250,11 @@ def _offer(offer: Offer) -> dict[str, Any]:
         "suite": _name(offer.suite, suite_name),
         "group": _name(offer.group, group_name),
         "signature": _name(offer.signature, signature_name),
+        "dh_group": dh_group_name(offer.dh_bits, offer.dh_prime) if offer.dh_bits else None,
     }
-    return {**to_plain(offer), **named}
+    plain = to_plain(offer)
+    del plain["dh_prime"]
+    return {**plain, **named}
 
 
 def _name(code: Optional[int], name: Any) -> Optional[str]:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Optional
 
@@ -44,6 +45,8 @@ def events(pieces: list[bytes]) -> list[Event]:
     return found
 
 
+RECORDED = "04144e14d9192dfbf9ba7f9d988098f7023f787fde8383957911ba55893a31b9"
+OF_0X80 = hashlib.sha256(b"\x80").hexdigest()
 HELLO12 = (0xFF01, 0x0B, 0x23, 0x17)
 CASES = [
     (
@@ -59,7 +62,7 @@ CASES = [
     (
         "tls1.2-dhe-1024",
         ServerHello(0x0303, 0x009F, 0, (0xFF01, 0x23, 0x17)),
-        ServerKeyExchange(dh_bits=1024, signature=0x0804),
+        ServerKeyExchange(dh_bits=1024, signature=0x0804, dh_prime=RECORDED),
     ),
     ("tls1.2-static-rsa", ServerHello(0x0303, 0x009D, 0, (0xFF01, 0x23, 0x17)), None),
 ]
@@ -124,7 +127,8 @@ def in_records(data: bytes, size: int = 1 << 14) -> bytes:
 def test_messages_may_be_cut_anywhere_between_records() -> None:
     data = hello(0x0016) + message(11, b"\0\0\0") + message(12, b"\0\1\7\0\1\2\0\1\4\4\1\0\0")
     expected = events([in_records(data)])
-    assert expected[2] == ServerKeyExchange(dh_bits=3, signature=0x0401)
+    prime = hashlib.sha256(b"\7").hexdigest()
+    assert expected[2] == ServerKeyExchange(dh_bits=3, signature=0x0401, dh_prime=prime)
     for size in (1, 2, 3, 5, 50):
         assert events([in_records(data, size)]) == expected
 
@@ -136,7 +140,13 @@ def test_messages_may_be_cut_anywhere_between_records() -> None:
         (0xC013, 0x0302, "0300170120", ServerKeyExchange(0x17, None, None)),
         (0xC019, 0x0303, "0300170120", ServerKeyExchange(0x17, None, None)),  # anonymous
         (0xC02F, 0x0303, "010000", ServerKeyExchange()),  # a curve that is spelled out
-        (0x0034, 0x0303, "000180" + "000102" + "000103", ServerKeyExchange(None, 8, None)),
+        (0x0034, 0x0303, "000180" + "000102" + "000103", ServerKeyExchange(None, 8, None, OF_0X80)),
+        (
+            0x0034,
+            0x0303,
+            "00020080" + "000102" + "000103",
+            ServerKeyExchange(None, 8, None, OF_0X80),
+        ),
         (0x0003, 0x0301, "ffff", ServerKeyExchange()),  # export
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Chain,
+    DhGroup,
     EndpointObservation,
     Failure,
     Inventory,
@@ -61,9 +62,20 @@ WEAK_143 = port(
 CLOSED = EndpointObservation(
     port(4190).endpoint, False, failures=(Failure("connect", "refused", "connection refused"),)
 )
+OAKLEY_2 = "3f35a3f5f6c4376a744acad409bb22f8d897f949d2311d885adaa890981b67a0"
 FULL = Inventory(
     ssl2=False,
-    listings=(Listing(0x0303, (0xC02F, 0x2F), "client", (29, 23), (1024,), (0x0804,)),),
+    listings=(
+        Listing(
+            0x0303,
+            (0xC02F, 0x2F),
+            "client",
+            (29, 23),
+            (1024,),
+            (0x0804,),
+            dh_groups=(DhGroup(1024, OAKLEY_2), DhGroup(2048, "00")),
+        ),
+    ),
     chains=(Chain("no_name", (SELF_SIGNED,)),),
     ticket_seconds=7200,
 )

@@ -114,6 +114,7 @@ def test_an_inventory_has_names() -> None:
     assert listing["suites"][1] == "TLS_RSA_WITH_AES_128_CBC_SHA"
     assert (listing["groups"], listing["order"]) == (["x25519", "secp256r1"], "client")
     assert listing["signatures"] == ["rsa_pss_rsae_sha256"]
+    assert listing["dh_groups"] == ["RFC 2409 group 2, 1024 bits", "custom, 2048 bits"]
     (chain,) = found["chains"]
     assert (chain["asked_by"], chain["certificates"][0]["der"]) == ("no_name", SELF_SIGNED)
     assert (found["ticket_seconds"], found["resumption"]) == (7200, None)
