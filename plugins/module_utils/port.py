@@ -21,11 +21,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from .hellos import Hellos, ask_hellos
 from .injection import slip_in
-from .inventory import LEFT_OUT, Found, take_inventory
 from .model import (
     EndpointObservation,
     Failure,
@@ -39,6 +38,9 @@ from .tasks import Told, both, side_by_side
 from .transport import Broken, Network, Stream
 from .wire.dialogue import Answer, Attempt, Capabilities, Challenge
 from .wire.records import NO_APPLICATION_PROTOCOL
+
+if TYPE_CHECKING:  # only depth ``full`` needs it, and it takes a fifth of the time to start
+    from .inventory import Found
 
 CONVERSATIONS = 4
 """The most connections one port's conversation may take, where login attempts end two of them and
@@ -70,6 +72,10 @@ class _Notes:
         if self._found:
             self._seen, self._found = replace(self._seen, **self._found), {}
         return self._seen
+
+    def known(self, name: str) -> Any:
+        """One thing of what was seen, without making the observation."""
+        return self._found[name] if name in self._found else getattr(self._seen, name)
 
     def see(self, **changes: Any) -> None:
         self._found.update(changes)
@@ -120,6 +126,8 @@ async def _all_there_is(
     target: Target, network: Network, notes: _Notes
 ) -> tuple[Hellos, Optional[Found]]:
     """The hellos, and the inventory, which begins as soon as the first of them is accepted."""
+    from .inventory import LEFT_OUT, take_inventory
+
     asked: Told[Hellos] = Told()
 
     async def hellos() -> Hellos:
@@ -174,7 +182,7 @@ async def _converse(target: Target, network: Network, notes: _Notes) -> None:
     sweep = target.depth is Depth.SWEEP
     alpn = "" if sweep else dialogue(target).alpn
     for _turn in range(1 if sweep else CONVERSATIONS):
-        before, notes.hasty = len(notes.seen.attempts), False
+        before, notes.hasty = len(notes.known("attempts")), False
         try:
             await _conversation(target, network, notes, alpn)
             return
@@ -229,7 +237,7 @@ async def _inside(talk: Talk, notes: _Notes, then: Callable[[], bytes]) -> bytes
     ``then`` makes the command that follows. It goes with the question where the server allows it;
     returns what is still to be sent of it.
     """
-    at_once = talk.dialogue.pipelines(Capabilities(notes.seen.capabilities or ()))
+    at_once = talk.dialogue.pipelines(Capabilities(notes.known("capabilities") or ()))
     question, rest = talk.dialogue.capability(), then()
     await talk.send("capability", question, rest if at_once else b"")
     inside = await talk.listed()
@@ -329,7 +337,7 @@ def _planned(
     target: Target, talk: Talk, notes: _Notes, told: Capabilities, nothing: bool = False
 ) -> _Plan:
     """The attempts that are still to be made, each once per port."""
-    done = notes.seen.attempts
+    done: tuple[LoginAttempt, ...] = notes.known("attempts")
     if nothing or not target.nobody or any(attempt.refused is False for attempt in done):
         return _Plan(())
     made, sweep = [each.command for each in done], target.depth is Depth.SWEEP
@@ -340,7 +348,7 @@ def _planned(
 
 async def _attempt_logins(talk: Talk, notes: _Notes, plan: _Plan) -> bool:
     """Makes them; whether there were any. Raises Broken."""
-    done = notes.seen.attempts
+    done: tuple[LoginAttempt, ...] = notes.known("attempts")
     for attempt in plan.attempts:
         # Written down before it is made: one that ends the connection is not made again.
         notes.see(attempts=(*done, LoginAttempt(attempt.command, None)))
@@ -364,7 +372,7 @@ async def _secure(
         notes.fail(Failure("starttls", "unexpected", detail))
     stream.stage = "handshake"
     session = await stream.start_tls(target.server_name, early, alpn)
-    notes.see(handshake=session.handshake, chain=notes.seen.chain or _base64(session.chain))
+    notes.see(handshake=session.handshake, chain=notes.known("chain") or _base64(session.chain))
     notes.shook.tell(session.handshake)
 
 

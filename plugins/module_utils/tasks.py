@@ -9,10 +9,9 @@ Refuses to know what is done. Source: the ``asyncio`` chapter of the Python libr
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, Callable, Generic, Optional, TypeVar
 
 T = TypeVar("T")
@@ -55,29 +54,29 @@ class Places:
         self._waiting: list[tuple[tuple[int, ...], int, asyncio.Future[None]]] = []
         self._came = itertools.count()
 
-    @contextlib.asynccontextmanager
-    async def place(self, rank: tuple[int, ...] = ()) -> AsyncIterator[None]:
+    def place(self, rank: tuple[int, ...] = ()) -> _Place:
         """A place for the time of the context."""
+        return _Place(self, rank)
+
+    async def come(self, rank: tuple[int, ...]) -> None:
+        """Takes a place, as soon as there is one."""
         if self._free:
             self._free -= 1
         else:
             turn = asyncio.get_running_loop().create_future()
             heapq.heappush(self._waiting, (rank, next(self._came), turn))
             await self._awaited(turn)
-        try:
-            yield
-        finally:
-            self._leave()
 
     async def _awaited(self, turn: asyncio.Future[None]) -> None:
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # the place came with the cancellation
-                self._leave()
+                self.leave()
             raise
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Gives a place up, to who comes first of those who wait."""
         while self._waiting:
             turn = heapq.heappop(self._waiting)[-1]
             if not turn.done():
@@ -92,6 +91,20 @@ class Places:
                 return await task
         finally:
             task.close()  # where it never began
+
+
+class _Place:
+    """A place for the time of a context. A class, since many thousands of them are taken."""
+
+    def __init__(self, places: Places, rank: tuple[int, ...]) -> None:
+        self._places = places
+        self._rank = rank
+
+    async def __aenter__(self) -> None:
+        await self._places.come(self._rank)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._places.leave()
 
 
 async def both(one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U]) -> tuple[T, U]:
