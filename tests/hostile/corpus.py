@@ -113,8 +113,9 @@ FAULTS: tuple[tuple[str, Step, str], ...] = (
 )
 DIALOGUE_STAGES = ("greeting", "capability", "login", "starttls", "inside")
 _SEEN_AS = {"inside": "capability"}
-_MOST = {"inside": 8, "login": 8, "starttls": 3}
-"""Connections, else 2; the first hello sets out where STARTTLS is only listed."""
+_MOST = {"capability": 8, "inside": 8, "login": 8, "starttls": 3}
+"""Connections, else 2; the first hello sets out where STARTTLS is only listed, and with the
+greeting of POP3, and all others follow where it is accepted."""
 
 
 def _at_stage(
