@@ -129,3 +129,16 @@ def test_login_is_tried_only_where_it_is_disabled() -> None:
         ("LOGIN", b"p1 LOGIN nobody-12 21-ydobon\r\n"),
         ("AUTHENTICATE PLAIN", b"p2 AUTHENTICATE PLAIN\r\n"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("seen", "promised"),
+    [
+        (Capabilities(("LOGINDISABLED",), login_disabled=True), True),
+        # Courier without TLS: no mechanism is listed, and PLAIN is taken.
+        (Capabilities(("STARTTLS",), starttls=True), False),
+        (Capabilities(("LOGINDISABLED", "AUTH=X"), ("X",), login_disabled=True), False),
+    ],
+)
+def test_only_a_promise_in_words_counts(seen: Capabilities, promised: bool) -> None:
+    assert Dialogue().promises(seen) is promised
