@@ -4,12 +4,15 @@
 """Generations: the files of before each change, kept on the host, the last three of them.
 
 A generation holds what one change replaced. To have the host as it was before an older change, the
-newer ones are taken back as well: see :func:`before`. One that was being written when its writer
-died is never seen: it has its name only when it is whole.
+newer ones are taken back as well: see :func:`before`. Their order is a number that each carries,
+one more than the last, and not its name: that begins with the time, and a clock may be set back.
+One that was being written when its writer died is never seen: it has its name only when it is
+whole.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -58,7 +61,9 @@ def keep(old: Sequence[FileState], name: str, noted: Mapping[str, Any]) -> str:
                 "missing": list(state.missing),
             }
         )
-    manifest = json.dumps({"note": dict(noted), "files": entries}, indent=2).encode() + b"\n"
+    number = max((_number(other) for other in generations()), default=0) + 1
+    whole = {"number": number, "note": dict(noted), "files": entries}
+    manifest = json.dumps(whole, indent=2).encode() + b"\n"
     write_new(os.path.join(directory, _MANIFEST), FileState(_MANIFEST, manifest, 0o600))
     sync_directory(directory)
     os.rename(directory, final)
@@ -68,10 +73,8 @@ def keep(old: Sequence[FileState], name: str, noted: Mapping[str, Any]) -> str:
 
 def load(directory: str) -> tuple[FileState, ...]:
     """The states that :func:`keep` wrote; OSError or ValueError when they cannot be read."""
-    with open(os.path.join(directory, _MANIFEST), encoding="utf-8") as handle:
-        manifest = json.load(handle)
     try:
-        return tuple(_entry(directory, entry) for entry in manifest["files"])
+        return tuple(_entry(directory, entry) for entry in _manifest(directory)["files"])
     except (KeyError, TypeError):
         raise ValueError(f"{directory}/{_MANIFEST} is of another shape than expected") from None
 
@@ -96,8 +99,7 @@ def _entry(directory: str, entry: Mapping[str, Any]) -> FileState:
 
 def note(directory: str) -> dict[str, Any]:
     """What was noted with a generation; OSError or ValueError when it cannot be read."""
-    with open(os.path.join(directory, _MANIFEST), encoding="utf-8") as handle:
-        noted = json.load(handle).get("note")
+    noted = _manifest(directory).get("note")
     return noted if isinstance(noted, dict) else {}
 
 
@@ -105,7 +107,22 @@ def generations() -> list[str]:
     """Directories of the kept generations, oldest first."""
     parent = _parent()
     names = sorted(os.listdir(parent)) if os.path.isdir(parent) else []
-    return [os.path.join(parent, name) for name in names if not name.startswith(".")]
+    kept = [os.path.join(parent, name) for name in names if not name.startswith(".")]
+    return sorted(kept, key=_number)
+
+
+def _number(directory: str) -> int:
+    """Its place among the others; 0, before all, for one that has none or cannot be read."""
+    with contextlib.suppress(OSError, ValueError):
+        number = _manifest(directory).get("number")
+        return number if isinstance(number, int) else 0
+    return 0
+
+
+def _manifest(directory: str) -> dict[str, Any]:
+    with open(os.path.join(directory, _MANIFEST), encoding="utf-8") as handle:
+        manifest = json.load(handle)
+    return manifest if isinstance(manifest, dict) else {}
 
 
 def before(
@@ -139,10 +156,9 @@ def drop(directory: str) -> None:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def prune(latest: str) -> None:
-    """Take the oldest beyond KEPT away, never ``latest``: the clock may have gone back."""
-    others = [directory for directory in generations() if directory != latest]
-    for directory in others[: max(0, len(others) + 1 - KEPT)]:
+def prune() -> None:
+    """Take the oldest beyond KEPT away."""
+    for directory in generations()[:-KEPT]:
         shutil.rmtree(directory)
 
 

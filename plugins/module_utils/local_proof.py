@@ -59,16 +59,21 @@ class LocalProof:
         return await_handshakes(self._endpoints, PATIENCE)
 
 
-def await_handshakes(endpoints: Sequence[Endpoint], seconds: float) -> Optional[str]:
-    """``None`` as soon as each port completes a handshake, else a sentence when time is over."""
+def await_handshakes(
+    endpoints: Sequence[Endpoint], seconds: float, linger: float = SETTLED
+) -> Optional[str]:
+    """``None`` as soon as each port completes a handshake, else a sentence when time is over.
+
+    ``linger``: seconds for which ports that are all open may fail their handshakes.
+    """
     deadline = time.monotonic() + seconds
-    settled = time.monotonic() + SETTLED
+    settled = time.monotonic() + linger
     while True:
         dead = [o for o in probe.handshakes(endpoints, OWN) if o.handshake is None]
         if not dead:
             return None
         if any(not o.open for o in dead):  # it is still starting, or does not start
-            settled = time.monotonic() + SETTLED
+            settled = time.monotonic() + linger
         if time.monotonic() > min(deadline, settled):
             return "; ".join(_sentence(o) for o in dead)
         time.sleep(PAUSE)

@@ -34,6 +34,8 @@ from .text import clean
 
 PATIENCE = 10.0
 """Seconds from the start of an instance to a handshake on each of its ports."""
+LINGER = 1.0
+"""Seconds for which its open ports may fail: it has no processes from before a change."""
 END = 3.0
 """Seconds an instance may take to end when it is asked to, before it is killed."""
 LONGEST = 120
@@ -104,7 +106,7 @@ def play(prepare: Prepare, kinds: Sequence[Kind]) -> Optional[str]:
         instance = prepare(directory, numbers)
         endpoints = [Endpoint("127.0.0.1", port, *kind) for kind, port in instance.ports.items()]
         with _held(directory, instance.commands):
-            problem = local_proof.await_handshakes(endpoints, PATIENCE)
+            problem = local_proof.await_handshakes(endpoints, PATIENCE, LINGER)
             return f"{problem}{_complaint(instance.log)}" if problem else None
 
 

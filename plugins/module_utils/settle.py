@@ -93,7 +93,7 @@ def clear(record: Record) -> None:
     switch.disarm(record.id)
     generations.sweep()
     if record.state is State.CONFIRMED:
-        generations.prune(record.generation)
+        generations.prune()
     elif record.generation:
         generations.drop(record.generation)
     scratch.sweep()

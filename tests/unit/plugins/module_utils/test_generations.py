@@ -80,16 +80,29 @@ def test_generations_are_for_root_alone() -> None:
 
 def test_three_generations_are_kept() -> None:
     kept = [keep([FileState("/etc/a", b"x")], f"2026010{n}T000000Z-0000", {}) for n in range(1, 6)]
-    prune(kept[-1])
+    prune()
     assert generations() == kept[2:]
 
 
-def test_the_generation_just_kept_stays_when_the_clock_went_back() -> None:
+@pytest.mark.parametrize("number", ["1", "2"])
+def test_generations_keep_their_order_when_the_clock_goes_back(number: str) -> None:
     future = [keep([FileState("/etc/a", b"x")], f"2036010{n}T000000Z-0000", {}) for n in (1, 2, 3)]
     now = keep([FileState("/etc/a", b"now")], "20260101T000000Z-0000", {})
-    prune(now)
-    assert load(now)[0].content == b"now"
-    assert generations() == [now, *future[1:]]
+    later = keep([FileState("/etc/a", b"later")], "20260101T000001Z-0000", {})
+    prune()
+    assert generations() == [future[2], now, later]
+    assert before(number)[0][0].content == {"1": b"later", "2": b"now"}[number]
+
+
+def test_generations_without_a_number_are_older_than_those_with_one(tmp_path: Path) -> None:
+    """As releases before wrote them: by their names."""
+    old = [keep([FileState("/etc/a", b"x")], f"2036010{n}T000000Z-0000", {}) for n in (1, 2)]
+    for directory in old:
+        manifest = Path(directory, "manifest.json")
+        text = {k: v for k, v in json.loads(manifest.read_text()).items() if k != "number"}
+        manifest.write_text(json.dumps(text))
+    now = keep([FileState("/etc/a", b"now")], "20260101T000000Z-0000", {})
+    assert generations() == [*old, now]
 
 
 def test_one_whose_writer_died_is_never_seen(state_dir: Path) -> None:

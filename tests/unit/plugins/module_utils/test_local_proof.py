@@ -134,6 +134,12 @@ def test_a_port_that_answers_without_tls_is_not_waited_for_long(world: World) ->
     assert local_proof.SETTLED < world.time < local_proof.SETTLED + 2 * local_proof.PAUSE
 
 
+def test_a_private_instance_has_nothing_old_to_wait_for(world: World) -> None:
+    world.dead = {143: (ALERT,)}
+    assert local_proof.await_handshakes([endpoint()], 10.0, 1.0) is not None
+    assert 1.0 < world.time < 1.0 + 2 * local_proof.PAUSE
+
+
 def test_patience_with_a_port_that_does_not_answer_ends(world: World) -> None:
     proof = LocalProof([endpoint()])
     proof.remember()

@@ -80,7 +80,7 @@ def test_nothing_is_left_of_what_was_rehearsed(
 ) -> None:
     seen: dict[str, Any] = {}
 
-    def proof(endpoints: Any, _seconds: float) -> Optional[str]:
+    def proof(endpoints: Any, *_seconds: float) -> Optional[str]:
         (directory,) = run_folder.iterdir()
         seen["pids"], seen["mode"] = started(str(directory)), directory.stat().st_mode
         seen["ports"] = [(e.host, e.service, e.tls_mode) for e in endpoints]
