@@ -31,12 +31,19 @@ def bring(
     active = [unit.name for unit in host.units(units) if unit.active] if units else []
     dead = [name for name in units if name not in active]
     active = [name for name in active if concerned is None or name in concerned]
+    if verb == "restart":
+        _forget_starts(active)
     problem = _systemctl(verb, active)
     if problem:
         dead += [unit.name for unit in host.units(active) if not unit.active]
-    if dead:
-        host.run(["systemctl", "reset-failed", *dead], 10.0)
+    _forget_starts(dead)
     return _systemctl("start", dead) or (None if set(active) <= set(dead) else problem)
+
+
+def _forget_starts(units: Sequence[str]) -> None:
+    """Past the limit of starts, which a few changes and rollbacks in ten seconds reach."""
+    if units:
+        host.run(["systemctl", "reset-failed", *units], 10.0)
 
 
 def _systemctl(verb: str, units: Sequence[str]) -> Optional[str]:

@@ -30,6 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Courier's folder, with /run and the TLS library replaced."""
     monkeypatch.setattr(courier_change.scratch, "RUN", str(tmp_path))
     monkeypatch.setattr(courier_change.tls_library, "linked", lambda _path: None)
+    monkeypatch.setattr(courier_change.host, "units", lambda names: [Unit(names[0], True, False)])
     (tmp_path / "imapd").write_bytes(b"IMAPDSTART=YES\nIMAP_TLS_REQUIRED=0\n# caf\xe9\n")
     (tmp_path / "imapd-ssl").write_bytes(b"IMAP_TLS_REQUIRED=0\nTLS_CACHESIZE=1\n")
     (tmp_path / "imapd-ssl").chmod(0o640)
@@ -57,6 +58,18 @@ def test_a_file_that_is_not_there_is_told(folder: Path) -> None:
 def test_a_line_that_changed_meanwhile_is_told(folder: Path) -> None:
     with pytest.raises(Stale, match="imapd:1 no longer sets IMAP_TLS_REQUIRED"):
         courier_change.candidate([], [(str(folder / "imapd"), 1, "IMAP_TLS_REQUIRED")])
+
+
+def test_settings_that_nobody_could_have_read_are_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without systemd; certificates are read for each connection, and need nobody."""
+    unknown = [Unit(name, None, None) for name in courier_change.UNITS]
+    monkeypatch.setattr(courier_change.host, "units", lambda _names: unknown)
+    said = courier_change.check({"/etc/courier/imapd-ssl": "A=1\n"}, [])
+    assert said is not None
+    assert said.startswith("/etc/courier/imapd-ssl: systemd does not answer here")
+    assert courier_change.check({}, []) is None
 
 
 def test_owner_mode_and_bytes_stay(folder: Path) -> None:

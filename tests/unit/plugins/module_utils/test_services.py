@@ -45,10 +45,18 @@ def systemd(monkeypatch: pytest.MonkeyPatch) -> Systemd:
     return Systemd(monkeypatch)
 
 
-@pytest.mark.parametrize("verb", ["reload", "restart"])
-def test_what_runs_reads_its_configuration(verb: str, systemd: Systemd) -> None:
+@pytest.mark.parametrize(
+    ("verb", "commands"),
+    [
+        ("reload", [f"reload {A} {B}"]),
+        ("restart", [f"reset-failed {A} {B}", f"restart {A} {B}"]),  # past the limit of starts
+    ],
+)
+def test_what_runs_reads_its_configuration(
+    verb: str, commands: list[str], systemd: Systemd
+) -> None:
     assert services.bring((A, B), verb) is None
-    assert systemd.commands == [f"{verb} {A} {B}"]
+    assert systemd.commands == commands
 
 
 def test_no_units_no_commands(systemd: Systemd) -> None:
@@ -81,7 +89,7 @@ def test_a_failure_is_one_clean_sentence(systemd: Systemd) -> None:
 
 def test_what_is_not_concerned_is_left_alone_unless_it_died(systemd: Systemd) -> None:
     assert services.bring((A, B), "restart", (A,)) is None
-    assert systemd.commands == [f"restart {A}"]
+    assert systemd.commands == [f"reset-failed {A}", f"restart {A}"]
     systemd.active, systemd.commands = {A}, []
     assert services.bring((A, B), "restart", ()) is None
     assert systemd.commands == [f"reset-failed {B}", f"start {B}"]
