@@ -14,11 +14,11 @@ import secrets
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -42,12 +42,14 @@ def everywhere(task: Callable[[Host], T], names: Iterable[str] = NAMES) -> dict[
         return {host.name: came for host, came in zip(hosts, pool.map(task, hosts))}
 
 
-def await_(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> float:
+def await_(
+    condition: Callable[[], bool], what: str, seconds: float = PATIENCE, pause: float = 0.05
+) -> float:
     """How long it took to become true; fails when it does not."""
     began = time.monotonic()
     while not condition():
         assert time.monotonic() - began < seconds, f"{what}: not within {seconds} seconds"
-        time.sleep(0.05)
+        time.sleep(pause)
     return time.monotonic() - began
 
 
@@ -58,38 +60,41 @@ def environment() -> dict[str, str]:
 
 
 class Host:
-    """A host of the lab, by its container: a cut network keeps nobody from asking it."""
+    """A host of the lab, entered by its namespaces: a cut network keeps nobody from asking it."""
+
+    found: ClassVar[dict[str, tuple[Path, str]]] = {}
+    """Each host's first process, and the time at which it started: a host may lose its power."""
 
     def __init__(self, name: str) -> None:
         self.name, self.product = name, name.split("-")[0]
         self.folder = f"/etc/{self.product}"
-        self._init: list[Path] = []
 
-    def run(self, script: str, how: str = "exec") -> str:
-        """What a line of shell prints there."""
+    def run(self, script: str) -> str:
+        """What a line of shell prints there, with this machine's rights: to mount, to cut."""
+        space = ("-m", "-u", "-i", "-n", "-p", "-t", self.init().name)
         done = subprocess.run(
-            [LAB, how, self.name, "--", "sh", "-euc", script],
+            ["nsenter", *space, "--", "sh", "-euc", script],
             capture_output=True,
             text=True,
             check=False,
             stdin=subprocess.DEVNULL,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
         )
         assert done.returncode == 0, f"{self.name}: {script}\n{done.stdout}{done.stderr}"
         return done.stdout
 
-    def intrude(self, script: str) -> str:
-        """The same with rights that the host's own root lacks."""
-        return self.run(script, "intrude")
-
     def init(self) -> Path:
-        """The host's first process, as this machine sees it: there is no quicker way to look in."""
-        if not self._init:
+        """The host's first process, as this machine sees it: there is no quicker way in."""
+        path, began = self.found.get(self.name, (Path("/proc/none"), ""))
+        if not began or started(path) != began:
             mark = f"run/mark-{secrets.token_hex(8)}"
-            self.run(f"touch /{mark}")
+            made = [LAB, "exec", self.name, "--", "touch", f"/{mark}"]
+            subprocess.run(made, check=True, stdin=subprocess.DEVNULL)
             inside = [p for p in Path("/proc").glob("[0-9]*") if os.path.exists(p / "root" / mark)]
-            self.run(f"rm /{mark}")
-            self._init.append(min(inside, key=lambda path: int(path.name)))
-        return self._init[0]
+            path = min(inside, key=lambda process: int(process.name))
+            self.found[self.name] = path, started(path)
+            (path / "root" / mark).unlink()
+        return path
 
     def state(self) -> str:
         """How far the open change came, empty where there is none; within a millisecond."""
@@ -99,14 +104,23 @@ class Host:
             return ""
         return str(json.loads(record)["state"])
 
-    def kill_module(self) -> None:
-        """SIGKILL to the module that Ansible runs there: a Python that reads its standard input."""
-        space = os.readlink(self.init() / "ns" / "mnt")
+    def modules(self) -> list[int]:
+        """What Ansible runs there: each a Python that reads its standard input."""
+        space, found = os.readlink(self.init() / "ns" / "mnt"), []
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 own = os.readlink(process / "ns" / "mnt") == space
                 if own and (process / "cmdline").read_bytes() == b"/usr/bin/python3\0":
-                    os.kill(int(process.name), signal.SIGKILL)
+                    found.append(int(process.name))
+        return found
+
+    def stop_at(self, state: str) -> list[int]:
+        """Stop the module that changes the host when it comes to a state; its processes."""
+        await_(lambda: bool(self.state()), "a change has begun", 120.0, pause=0.001)
+        pids = self.modules()
+        await_(lambda: self.state() == state, f"it is {state}", 60.0, pause=0.0005)
+        send(pids, signal.SIGSTOP)
+        return pids
 
     def sums(self) -> str:
         """Name, mode, owner and content of every file of the server's folder, hidden ones too."""
@@ -156,37 +170,85 @@ class Host:
 
     def module(self, **arguments: Any) -> dict[str, Any]:
         """One call of server_config; its answer."""
-        done = subprocess.run(
-            [
-                *("ansible", self.name, "-o", "-m", "postmaster.tls.server_config"),
-                *("-a", json.dumps(arguments)),
-            ],
-            cwd=ROOT,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        found = re.search(r"=> ?(\{.*\})\s*$", done.stdout, re.MULTILINE)
-        assert found, done.stdout + done.stderr
-        return {**json.loads(found[1]), "failed": "| FAILED" in done.stdout}
+        return call({self.name: arguments})[self.name]
 
     def change(self, *settings: dict[str, str], **more: Any) -> dict[str, Any]:
         """Put settings in force, proven on the ports of IMAP and POP3."""
+        return self.module(**self.wants(*settings, **more))
+
+    def wants(self, *settings: dict[str, str], **more: Any) -> dict[str, Any]:
+        """The arguments of server_config for that."""
         listeners = [
             {"service": kind.rstrip("s"), "address": "*", "port": int(port), "tls_mode": mode}
             for kind, port in (door.split() for door in WORKING[self.name])
             for mode in ["implicit" if kind.endswith("s") else "starttls"]
         ]
         version = {"dovecot-bookworm": "2.3.19", "dovecot-trixie": "2.4.1"}.get(self.name, "")
-        return self.module(
-            product=self.product,
-            version=version,
-            settings=list(settings),
-            listeners=listeners,
-            **more,
-        )
+        wanted = {"product": self.product, "version": version, "settings": list(settings)}
+        return {**wanted, "listeners": listeners, **more}
+
+
+def started(process: Path) -> str:
+    """When a process started, as the kernel counts it (proc(5), the 22nd field); empty if gone."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
+
+
+def send(pids: Iterable[int], number: signal.Signals) -> None:
+    """A signal to processes, those that are gone left out."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def call(arguments: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Host → arguments of one call of server_config; the answers, all had by one run of Ansible."""
+    options = {option for each in arguments.values() for option in each}
+    given = {
+        name: f"{{{{ calls[inventory_hostname].{name} | default(omit) }}}}" for name in options
+    }
+    done = subprocess.run(
+        [
+            *("ansible", ":".join(arguments), "-o", "-m", "postmaster.tls.server_config"),
+            *("-a", json.dumps(given), "-e", json.dumps({"calls": arguments})),
+        ],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    lines = re.findall(r"^(\S+) \| ([A-Z]+)!? => ?(\{.*\})\s*$", done.stdout, re.MULTILINE)
+    answers = {name: {**json.loads(said), "failed": word == "FAILED"} for name, word, said in lines}
+    assert answers.keys() == arguments.keys(), done.stdout + done.stderr
+    return answers
+
+
+def change_all(
+    settings: Callable[[Host], list[dict[str, str]]], names: Iterable[str] = NAMES, **more: Any
+) -> dict[str, dict[str, Any]]:
+    """Put settings in force on all hosts at once; the answers."""
+    wanted = everywhere(lambda host: host.wants(*settings(host), **more), names)
+    return call(wanted)
+
+
+COURIER_FILES = tuple(f"/etc/courier/{name}" for name in ("imapd-ssl", "pop3d-ssl"))
+HARD = (
+    ("ssl_min_protocol", "TLSv1.2"),
+    ("TLS_PRIORITY", "NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.3"),
+)
+"""A change that every server takes."""
+HARDER = (("ssl_min_protocol", "TLSv1.3"), ("TLS_PRIORITY", "NORMAL:-VERS-ALL:+VERS-TLS1.3"))
+
+
+def setting(host: Host, dovecot: tuple[str, str], courier: tuple[str, str]) -> list[dict[str, str]]:
+    """A setting in the words of the host's server; Courier's in both files."""
+    if host.product == "dovecot":
+        return [{"name": dovecot[0], "value": dovecot[1]}]
+    return [{"name": courier[0], "value": courier[1], "file": file} for file in COURIER_FILES]
 
 
 # courier-trixie serves no STARTTLS for IMAP, by its weakness.

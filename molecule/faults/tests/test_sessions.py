@@ -67,10 +67,17 @@ class Users(threading.Thread):
         self.address, self.over = ipv4(HOSTS[host.name]), threading.Event()
         self.came: Counter[str] = Counter()
         self.faults: list[str] = []
+        self.closed = 0.0  # seconds in which the port was closed
 
     def run(self) -> None:
+        was, open_at = "", time.monotonic()
         while not self.over.is_set():
-            self.came[self._login()] += 1
+            now = self._login()
+            self.came[now] += 1
+            if now != "refused":
+                self.closed += time.monotonic() - open_at if was == "refused" else 0.0
+                open_at = time.monotonic()
+            was = now
 
     def _login(self) -> str:
         try:
@@ -181,25 +188,59 @@ def host(request: Any) -> Host:
     return found
 
 
-def test_renewals_under_load_fail_no_login(host: Host, record_property: Any) -> None:
-    """Courier reads a certificate for each connection; Dovecot reloads, and may lose 1 in 10."""
-    files = certificates(host)
+def under_load(host: Host, files: dict[str, list[bytes]]) -> tuple[Counter[str], list[Users]]:
+    """What CLIENTS came to while the host went through CHANGES changes."""
+    number = 2 * (CHANGES // 2)
     users = [Users(host) for _ in range(CLIENTS)]
     for user in users:
         user.start()
+    began = time.monotonic()
     try:
-        assert changes(host, files, 2 * (CHANGES // 2)) == 2 * (CHANGES // 2)
+        assert changes(host, files, number) == number
     finally:
+        seconds = time.monotonic() - began
         for user in users:
             user.over.set()
         for user in users:
             user.join()
     came = sum((user.came for user in users), Counter[str]())
-    print(f"\n{host.name}: {CHANGES} certificates under load: {dict(came)}")
+    closed = sum(user.closed for user in users) / len(users) / number
+    print(
+        f"\n{host.name}: {number} changes of {' '.join(files)} in {seconds:.0f} s: {dict(came)}, "
+        f"closed for {closed * 1000:.0f} ms a change"
+    )
+    return came, users
+
+
+def test_renewals_under_load_fail_no_login(host: Host) -> None:
+    """Courier reads a certificate for each connection; Dovecot reloads, and may lose 1 in 10."""
+    came, users = under_load(host, certificates(host))
     allowed = CHANGES // 10 if host.product == "dovecot" else 0
     assert came["ok"] > CHANGES
     assert came["handshake failed"] <= allowed, [user.faults for user in users]
     assert came["refused"] == 0, came
+
+
+def test_settings_under_load_fail_no_more_than_the_servers_own_way_to_read_them(host: Host) -> None:
+    """Dovecot reloads, and may lose 1 in 10; Courier has to restart, and is closed meanwhile."""
+    came, users = under_load(host, ciphers(host))
+    assert came["ok"] > CHANGES
+    if host.product == "dovecot":
+        assert came["handshake failed"] <= CHANGES // 10, [user.faults for user in users]
+        assert came["refused"] == 0, came
+
+
+def ciphers(host: Host) -> dict[str, list[bytes]]:
+    """The file with the settings as it is, and with a shorter list of suites in it."""
+    if host.product == "dovecot":
+        path, line = (
+            f"{host.folder}/conf.d/99-postmaster-tls.conf",
+            b"ssl_cipher_list=ECDHE+AESGCM:@SECLEVEL=0",
+        )
+    else:
+        path, line = f"{host.folder}/imapd-ssl", b'TLS_PRIORITY="$TLS_PRIORITY:-AES-256-CBC"'
+    text = read(host, path)
+    return {path: [text + line + b"\n", text]}
 
 
 def test_a_change_cuts_no_more_sessions_than_the_servers_own_reload(host: Host) -> None:
