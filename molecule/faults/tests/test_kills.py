@@ -139,7 +139,10 @@ def test_a_server_that_is_killed_while_it_reloads_runs_again() -> None:
         await_(lambda: host.state() == "swapped", "swapped", 60.0, pause=0.001)
         # By its number in the host, so from there: exec takes longer than a reload.
         inside = [p for p in Path("/proc").glob("[0-9]*") if is_process(p, host, number)]
-        send([int(path.name) for path in inside], signal.SIGKILL)
+        servers = [int(path.name) for path in inside]
+        if host.product == "courier":  # the file names courierlogger; its child is couriertcpd
+            servers += [child for path in inside for child in children(path)]
+        send(servers, signal.SIGKILL)
 
     with ThreadPoolExecutor(1) as pool:
         killing = pool.submit(everywhere, kill)
@@ -150,6 +153,15 @@ def test_a_server_that_is_killed_while_it_reloads_runs_again() -> None:
     kept = [name for name, answer in answers.items() if not answer["failed"]]
     if kept:
         call({name: {"state": "restored", "generation": "1"} for name in kept})
+
+
+def children(path: Path) -> list[int]:
+    """The processes that a process has started and that run."""
+    try:
+        listed = (path / "task" / path.name / "children").read_text()
+    except OSError:
+        return []
+    return [int(number) for number in listed.split()]
 
 
 def is_process(path: Path, host: Host, number: str) -> bool:
