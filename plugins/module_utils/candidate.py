@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Optional
 
 from . import (
     change,
@@ -31,12 +31,34 @@ from .model import Endpoint, Origin, Service, TlsMode
 from .transaction import FileState, capture, rewritten
 
 
-def build(params: Mapping[str, Any]) -> change.Change:
-    """The change that the arguments of ``server_config`` ask for.
+@dataclass(frozen=True)
+class Pem:
+    """Certificates and keys that come with a candidate: path → content, and which are keys.
 
+    ``words`` stand for a certificate in a diff.
+    """
+
+    files: Mapping[str, bytes]
+    keys: tuple[str, ...] = ()
+    words: str = ""
+
+    def hidden(self) -> dict[str, str]:
+        """Path → what is shown instead of the content."""
+        return {path: KEY if path in self.keys else self.words for path in self.files}
+
+
+def build(
+    params: Mapping[str, Any],
+    given: Optional[Pem] = None,
+    prove: change.Step = lambda: None,
+) -> change.Change:
+    """The change that the arguments of ``server_config`` ask for, or with ``given`` files.
+
+    Without ``scoped`` (``None``), Courier's access files stay as they are.
     Raises Stale, CannotMake, OSError or ValueError where it cannot be put together.
     """
-    made = _BUILD[params["product"]](params)
+    pem = given or _PEM[params["product"]](params["certificate"])
+    made = _BUILD[params["product"]](params, pem)
     listeners = tuple(_endpoint(entry) for entry in params["listeners"])
     return change.Change(
         products=(params["product"],),
@@ -46,7 +68,8 @@ def build(params: Mapping[str, Any]) -> change.Change:
             made.candidate, made.now, _kinds(listeners, open_now)
         ),
         listeners=listeners,
-        hidden=made.hidden,
+        hidden={**pem.hidden(), **made.hidden},
+        prove=prove,
     )
 
 
@@ -56,37 +79,54 @@ class _Made:
 
     files: tuple[FileState, ...]
     check: change.Step
-    hidden: dict[str, str]
     candidate: rehearsal.Prepare
     now: rehearsal.Prepare
+    hidden: Mapping[str, str] = field(default_factory=dict)
 
 
 KEY = "a private key, not shown"
 CERTIFICATE = "a self-signed certificate, made anew"
 
 
-def _dovecot(params: Mapping[str, Any]) -> _Made:
+def _two_files(made: Optional[Mapping[str, Any]]) -> Pem:
+    """A self-signed certificate for Dovecot, where one is asked for."""
+    if not made:
+        return Pem({})
+    certificate, key = selfsigned.make(made["names"])
+    files = {made["certificate"]: certificate, made["key"]: key}
+    return Pem(files, (made["key"],), CERTIFICATE)
+
+
+def _one_file(made: Optional[Mapping[str, Any]]) -> Pem:
+    """The same for Courier, which reads both out of one file."""
+    if not made:
+        return Pem({})
+    certificate, key = selfsigned.make(made["names"])
+    return Pem({made["certificate"]: key + certificate}, (made["certificate"],), CERTIFICATE)
+
+
+_PEM = {"dovecot": _two_files, "courier": _one_file}
+
+
+def _dovecot(params: Mapping[str, Any], pem: Pem) -> _Made:
     wanted = Wanted(
         tuple((s["name"], s["value"]) for s in params["settings"]),
         tuple((Origin(o["file"], o["line"]), o["name"]) for o in params["overrides"]),
         tuple((s["scope"], s["name"], s["value"], s["reason"]) for s in params["scoped"]),
     )
     main = params["config_file"] or dovecot_change.MAIN
-    made = params["certificate"]
-    certificate, key = selfsigned.make(made["names"]) if made else (b"", b"")
-    pem = {made["certificate"]: certificate, made["key"]: key} if made else {}
-    keys = (made["key"],) if made else ()
-    candidate = dovecot_change.candidate(wanted, pem, main)
+    candidate = dovecot_change.candidate(wanted, pem.files, main)
     return _Made(
-        files=(*rewritten(candidate.texts), *dovecot_change.pem_states(pem, keys)),
+        files=(*rewritten(candidate.texts), *dovecot_change.pem_states(pem.files, pem.keys)),
         check=lambda: dovecot_change.check(candidate, params["version"], main),
-        hidden={made["certificate"]: CERTIFICATE, made["key"]: KEY} if made else {},
-        candidate=lambda *where: dovecot_rehearsal.prepare(candidate.document(main), pem, *where),
+        candidate=lambda *where: dovecot_rehearsal.prepare(
+            candidate.document(main), pem.files, *where
+        ),
         now=lambda *where: dovecot_rehearsal.prepare(dovecot_change.present(main), {}, *where),
     )
 
 
-def _courier(params: Mapping[str, Any]) -> _Made:
+def _courier(params: Mapping[str, Any], pem: Pem) -> _Made:
     wants = [(s["file"], s["name"], s["value"]) for s in params["settings"]]
     # Our own access files are written anew, so no line of theirs is commented out.
     overrides = [
@@ -94,22 +134,19 @@ def _courier(params: Mapping[str, Any]) -> _Made:
         for o in params["overrides"]
         if os.path.basename(o["file"]) not in access.OURS.values()
     ]
-    scoped = [(s["scope"], s["name"], s["value"], s["reason"]) for s in params["scoped"]]
-    made = params["certificate"]
     texts = courier_change.candidate(wants, overrides)
-    excepted = courier_access.candidate(_folder(params), scoped, texts)
+    scoped, excepted = [], courier_access.Access()
+    if params["scoped"] is not None:
+        scoped = [(s["scope"], s["name"], s["value"], s["reason"]) for s in params["scoped"]]
+        excepted = courier_access.candidate(_folder(params), scoped, texts)
     texts.update(excepted.texts)
-    pem = {}
-    if made:
-        certificate, key = selfsigned.make(made["names"])
-        pem = {made["certificate"]: key + certificate}
-    states = tuple(courier_change.pem_state(path, content) for path, content in pem.items())
+    states = tuple(courier_change.pem_state(path, content) for path, content in pem.files.items())
     return _Made(
         files=(*rewritten(texts), *excepted.states, *states),
-        check=lambda: courier_change.check(texts, _strings(wants, scoped), list(pem)),
-        hidden={**dict.fromkeys(pem, KEY), **excepted.hidden},
-        candidate=lambda *where: courier_rehearsal.prepare(texts, pem, *where),
+        check=lambda: courier_change.check(texts, _strings(wants, scoped), list(pem.files)),
+        candidate=lambda *where: courier_rehearsal.prepare(texts, pem.files, *where),
         now=lambda *where: courier_rehearsal.prepare({}, {}, *where),
+        hidden=excepted.hidden,
     )
 
 

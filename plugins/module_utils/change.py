@@ -54,7 +54,8 @@ class Change:
 
     ``hidden`` maps the paths whose content never appears in a diff (a key, or what is made anew at
     each run) to the words that stand for it; ``check`` looks at the candidate, ``rehearse`` tries
-    it for the ports that are open; ``listeners`` are the ports of the server.
+    it for the ports that are open; ``listeners`` are the ports of the server. ``prove`` asks for
+    more than a handshake once the server has read the new files.
     """
 
     products: tuple[str, ...]
@@ -63,6 +64,7 @@ class Change:
     rehearse: Rehearse
     listeners: tuple[Endpoint, ...] = ()
     hidden: Mapping[str, str] = field(default_factory=dict)
+    prove: Step = lambda: None
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,7 @@ def _carry_out(
     record = _arm(change, order, record, old, proof)
     transaction.swap(new, order.name, staged=True)
     record = ledger.advance(record, State.SWAPPED)
-    problem = settle.activate(record) or proof.judge()
+    problem = settle.activate(record) or proof.judge() or change.prove()
     if problem:
         raise Refused(f"{problem}. {_returned(record, problem)}")
     return record, Outcome(

@@ -113,12 +113,15 @@ def read_text(path: str, limit: int) -> Optional[str]:
     Bytes that are not UTF-8 survive as surrogates, so that writing the text back (UTF-8 with
     ``surrogateescape``) gives the same file; line ends are kept.
     """
-    raw, problem = _read(path, limit)
+    raw, problem = read_bytes(path, limit)
     return None if problem else raw.decode("utf-8", "surrogateescape")
 
 
-def _read(path: str, limit: int) -> tuple[bytes, Optional[str]]:
-    """Bytes and no problem, or no bytes and a clause. Never waits on a FIFO or a device."""
+def read_bytes(path: str, limit: int) -> tuple[bytes, Optional[str]]:
+    """Bytes and no problem, or no bytes and a clause (``does not exist``).
+
+    Never waits on a FIFO or a device.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
@@ -207,7 +210,7 @@ def file_fact(path: str, role: str, key_path: Optional[str] = None) -> FileFact:
     ``role`` is one of FileFact's. For a certificate ``key_path`` names the file with its private
     key (a combined file is its own): only then is ``key_matches`` known.
     """
-    raw, problem = _read(path, PEM_LIMIT)
+    raw, problem = read_bytes(path, PEM_LIMIT)
     fact = replace(_owned(path, role), problem=problem)
     if problem:
         return fact
@@ -305,7 +308,7 @@ def _key_matches(certificate: str, key: str) -> tuple[Optional[bool], Optional[s
     Security level 0, since a short key is still a key; the callback stands for no pass phrase, so
     that OpenSSL never asks on a terminal.
     """
-    raw, problem = _read(key, PEM_LIMIT)
+    raw, problem = read_bytes(key, PEM_LIMIT)
     if problem:
         return None, f"its key {key} {problem}"
     if _ENCRYPTED.search(raw):
@@ -323,7 +326,8 @@ def _key_matches(certificate: str, key: str) -> tuple[Optional[bool], Optional[s
 
 def _refusal(error: ssl.SSLError) -> tuple[Optional[bool], str]:
     reason = error.reason or ""
-    if reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"):
+    # Without a certificate of the kind of the key there is none for it at all (ssl_rsa.c).
+    if reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
         return False, "key does not match certificate"
     return None, f"cannot be used with its key: {reason.lower().replace('_', ' ') or 'unknown'}"
 

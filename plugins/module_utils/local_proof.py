@@ -36,8 +36,7 @@ class LocalProof:
     """
 
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
-        near = [replace(e, host=_near(e.host)) for e in endpoints]
-        self._endpoints = list({(e.host, e.port): e for e in near}.values())
+        self._endpoints = near(endpoints)
         self.served: tuple[Endpoint, ...] = ()
 
     @property
@@ -77,6 +76,12 @@ def await_handshakes(
         if time.monotonic() > min(deadline, settled):
             return "; ".join(_sentence(o) for o in dead)
         time.sleep(PAUSE)
+
+
+def near(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+    """The same ports as they are reached from the host itself, each once."""
+    reached = [replace(e, host=_near(e.host)) for e in endpoints]
+    return list({(e.host, e.port): e for e in reached}.values())
 
 
 def _near(host: str) -> str:

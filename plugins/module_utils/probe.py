@@ -93,13 +93,14 @@ def _key(target: Target) -> tuple[Endpoint, Optional[str]]:
 
 
 def handshakes(
-    endpoints: Sequence[Endpoint], limits: Limits = OWN
+    endpoints: Sequence[Endpoint], limits: Limits = OWN, server_name: Optional[str] = None
 ) -> tuple[EndpointObservation, ...]:
     """Whether each port completes a TLS handshake: one connection each, no login is attempted.
 
-    The hosts are addresses; observations come in the order of the endpoints.
+    The hosts are addresses, ``server_name`` is the name to ask for (SNI); observations come in the
+    order of the endpoints.
     """
-    targets = [Target(endpoint, None, "", depth=Depth.SWEEP) for endpoint in endpoints]
+    targets = [Target(endpoint, server_name, "", depth=Depth.SWEEP) for endpoint in endpoints]
     return run(_probe(targets, limits))
 
 

@@ -8,6 +8,7 @@
     boot STATE LOCK             end whatever change is open, before the servers start
     ready STATE LOCK            nothing: it runs, that is all
     hold DIRECTORY COMMAND …    a rehearsal's server: until standard input ends (rehearsal.py)
+    deploy OPTION …             put a certificate in force (deploy_command.py)
 
 A restore that fails (a disk that is read-only for now) is tried again until it succeeds.
 """
@@ -21,7 +22,7 @@ import time
 from collections.abc import Sequence
 from typing import Callable, Optional, TextIO
 
-from . import ledger, rehearsal, settle, transaction
+from . import deploy_command, ledger, rehearsal, settle, transaction
 from .ledger import State
 
 RETRY = 2.0
@@ -32,7 +33,10 @@ WATCH = 0.25
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
     """Entry point of the archive."""
-    verb, *arguments = sys.argv[1:] if argv is None else argv
+    verb, *arguments = (sys.argv[1:] if argv is None else argv) or [""]
+    if verb not in _VERBS:
+        _say("usage: postmaster-tls deploy --help", sys.stderr)
+        raise SystemExit(2)
     raise SystemExit(_VERBS[verb](arguments))
 
 
@@ -62,6 +66,10 @@ def _hold(arguments: Sequence[str]) -> int:
     return rehearsal.hold(arguments[0], arguments[1:])
 
 
+def _deploy(arguments: Sequence[str]) -> int:
+    return deploy_command.main(arguments)
+
+
 def _ready(_arguments: Sequence[str]) -> int:
     return 0
 
@@ -70,6 +78,7 @@ _VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "fire": _fire,
     "wait": _wait,
     "boot": _boot,
+    "deploy": _deploy,
     "hold": _hold,
     "ready": _ready,
 }

@@ -15,24 +15,25 @@ import time
 from collections.abc import Sequence
 from typing import Optional
 
+from .der import part
+
 _SEQUENCE, _VERSION = 0x30, 0xA0
 _FORMATS = {0x17: "%y%m%d%H%M%SZ", 0x18: "%Y%m%d%H%M%SZ"}  # UTCTime, GeneralizedTime
 _BEFORE_VALIDITY = 3  # serial number, signature algorithm, issuer
-_Part = tuple[int, bytes, bytes]  # tag, value, what follows
 
 
 def not_after(der: bytes) -> Optional[float]:
     """Seconds since 1970 at which a certificate ends; ``None`` for what is no certificate."""
     try:
-        _tag, certificate, _rest = _part(der)
-        _tag, rest, _after = _part(certificate)
-        tag, _value, after = _part(rest)
+        _tag, certificate, _rest = part(der)
+        _tag, rest, _after = part(certificate)
+        tag, _value, after = part(rest)
         rest = after if tag == _VERSION else rest
         for _number in range(_BEFORE_VALIDITY):
-            _tag, _value, rest = _part(rest)
-        tag, validity, _rest = _part(rest)
-        _tag, _value, rest = _part(validity)
-        kind, moment, _rest = _part(rest)
+            _tag, _value, rest = part(rest)
+        tag, validity, _rest = part(rest)
+        _tag, _value, rest = part(validity)
+        kind, moment, _rest = part(rest)
         return float(calendar.timegm(time.strptime(moment.decode("ascii"), _FORMATS[kind])))
     except (ValueError, IndexError, KeyError):
         return None
@@ -44,14 +45,3 @@ def ended(chain: Sequence[str]) -> Optional[str]:
     if end is None or end > time.time():
         return None
     return f"ended at {time.strftime('%Y-%m-%d %H:%M:%SZ', time.gmtime(end))}"
-
-
-def _part(der: bytes) -> _Part:
-    """The first value of ``der``. IndexError where there is none, ValueError where it is cut."""
-    tag, size, begin = der[0], der[1], 2
-    if size & 0x80:
-        begin += size & 0x7F
-        size = int.from_bytes(der[2:begin], "big")
-    if begin + size > len(der):
-        raise ValueError("a value that is longer than what holds it")
-    return tag, der[begin : begin + size], der[begin + size :]

@@ -1,0 +1,314 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A deployment on real files; the server is a stand-in that serves what it read last."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Optional
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ansible_collections.postmaster.tls.plugins.module_utils import (
+    bundle,
+    change,
+    command,
+    deploy,
+    deploy_command,
+    dovecot_change,
+    host,
+    metrics,
+    program,
+    rehearsal,
+    served,
+    settle,
+    transaction,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.deploy import Wanted
+from ansible_collections.postmaster.tls.plugins.module_utils.material import BadInput, Source
+from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+    Effective,
+    EndpointObservation,
+    Listener,
+    Origin,
+    Product,
+    ServerConfig,
+    Service,
+    TlsMode,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.transaction import Refused
+from ansible_collections.postmaster.tls.tests.unit import pki
+
+pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not here")
+AUTHORITY = pki.Authority()
+PORT = Listener(Service.IMAP, "127.0.0.1", 993, TlsMode.IMPLICIT)
+
+
+class Host:
+    """A Dovecot with two files, which serves the certificate that it read last."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root, self.steps = root, list[str]()
+        self.deaf = False  # a reload that changes nothing, as of a second instance
+        self.names: list[Optional[str]] = []
+        (root / "etc").mkdir()
+        (root / "in").mkdir()
+        self.write("etc", *AUTHORITY.issue([pki.NAME, "old.example.test"]))
+        (root / "etc" / "dovecot.conf").write_text("ssl = yes\n")
+        for path in (root / "etc").iterdir():
+            path.chmod(0o644)
+        self.now = self.disk()
+        patch = monkeypatch.setattr
+        patch(transaction, "STATE_DIR", str(root / "state"))
+        patch(transaction, "LOCK_FILE", str(root / "lock"))
+        if os.geteuid():
+            patch(os, "fchown", lambda *_: None)
+        patch(deploy, "observe_all", lambda: ((self.server(),), ()))
+        patch(dovecot_change, "MAIN", str(root / "etc" / "dovecot.conf"))
+        patch(dovecot_change, "check", lambda *_: None)
+        patch(dovecot_change, "running", lambda: ())
+        patch(dovecot_change, "activate", self.activate)
+        patch(rehearsal, "rehearse", lambda *_: (rehearsal.Rehearsal(True), None))
+        patch(change.switch, "arm", lambda *_: "test")
+        patch(change.switch, "disarm", lambda _name: None)
+        proof = SimpleNamespace(remember=lambda: None, judge=lambda: None, endpoints=(), served=())
+        for module in (change, settle):
+            patch(module, "LocalProof", lambda _endpoints: proof)
+        patch(served.probe, "handshakes", self.handshakes)
+        patch(served, "PATIENCE", 0.0)
+        patch(deploy.served.await_certificate, "__defaults__", (None, 0.0))
+
+    def write(self, folder: str, chain: bytes, key: bytes) -> Source:
+        paths = [self.root / folder / name for name in ("chain.pem", "key.pem")]
+        for path, content in zip(paths, (chain, key)):
+            path.write_bytes(content)
+        return Source(*map(str, paths), names=(pki.NAME,))
+
+    def disk(self) -> bytes:
+        raw = (self.root / "etc" / "chain.pem").read_bytes()
+        return x509.load_pem_x509_certificate(raw).public_bytes(Encoding.DER)
+
+    def server(self) -> ServerConfig:
+        paths = {n: str(self.root / "etc" / f"{n}.pem") for n in ("chain", "key")}
+        rows = [
+            Effective("", field, paths[name], setting, "", Origin("/x", 1))
+            for field, name, setting in (
+                ("certificate", "chain", "ssl_cert"),
+                ("key", "key", "ssl_key"),
+            )
+        ]
+        main = str(self.root / "etc" / "dovecot.conf")
+        return ServerConfig(
+            Product.DOVECOT,
+            "2.3.19",
+            None,
+            main,
+            effective=tuple(rows),
+            listeners=(PORT,),
+            files=(host.file_fact(paths["chain"], "certificate", paths["key"]),),
+        )
+
+    def activate(self, _units: Sequence[str], _paths: Sequence[str] = ()) -> Optional[str]:
+        self.steps.append("reload")
+        self.now = self.now if self.deaf else self.disk()
+        return None
+
+    def handshakes(self, endpoints: Any, _limits: Any, name: Optional[str]) -> Any:
+        self.names.append(name)
+        chain = (base64.b64encode(self.now).decode(),)
+        return tuple(EndpointObservation(e, True, chain=chain) for e in endpoints)
+
+    def tree(self) -> dict[str, Any]:
+        return {p.name: (p.read_bytes(), p.stat().st_mode) for p in (self.root / "etc").iterdir()}
+
+
+@pytest.fixture
+def mail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    return Host(tmp_path, monkeypatch)
+
+
+def test_a_new_certificate_is_written_read_and_served(mail: Host) -> None:
+    source = mail.write("in", *AUTHORITY.issue())
+    (done,) = deploy.deploy(Wanted(source, who="me"))
+    assert (done.product, done.changed, done.reread) == ("dovecot", True, False)
+    assert {Path(path).name for path in done.paths} == {"chain.pem", "key.pem"}
+    assert mail.steps == ["reload"]
+    assert hashlib.sha256(mail.now).hexdigest() == done.leaf.fingerprint
+    etc = mail.root / "etc"
+    assert (etc / "key.pem").read_bytes() == Path(source.key).read_bytes()
+    assert stat.S_IMODE((etc / "key.pem").stat().st_mode) == 0o400
+    assert stat.S_IMODE((etc / "chain.pem").stat().st_mode) == 0o644
+
+
+def test_one_that_is_in_force_disturbs_nobody(mail: Host) -> None:
+    source = mail.write("in", *AUTHORITY.issue())
+    deploy.deploy(Wanted(source))
+    mail.steps.clear()
+    before = mail.tree()
+    (done,) = deploy.deploy(Wanted(source))
+    assert (done.changed, mail.steps, mail.tree()) == (False, [], before)
+
+
+def test_one_that_is_on_disk_and_not_served_is_read(mail: Host) -> None:
+    source = mail.write("in", *AUTHORITY.issue())
+    deploy.deploy(Wanted(source))
+    mail.now, mail.steps = b"another", []
+    (done,) = deploy.deploy(Wanted(source), check_mode=True)
+    assert (done.reread, done.paths, mail.steps) == (True, (), [])
+    (done,) = deploy.deploy(Wanted(source))
+    assert (done.reread, done.paths, mail.steps) == (True, (), ["reload"])
+
+
+def test_check_mode_says_the_same_and_does_nothing(mail: Host) -> None:
+    source = mail.write("in", *AUTHORITY.issue())
+    before = mail.tree()
+    (predicted,) = deploy.deploy(Wanted(source), check_mode=True)
+    assert (mail.tree(), mail.steps) == (before, [])
+    (real,) = deploy.deploy(Wanted(source))
+    assert (predicted.paths, predicted.diff) == (real.paths, real.diff)
+
+
+def test_no_byte_of_a_key_is_in_a_diff(mail: Host) -> None:
+    chain, key = AUTHORITY.issue()
+    (done,) = deploy.deploy(Wanted(mail.write("in", chain, key)))
+    for line in key.decode().splitlines()[1:-1]:
+        assert line not in repr(done)
+
+
+def test_one_that_is_not_served_then_goes_back(mail: Host) -> None:
+    before = mail.tree()
+    mail.deaf = True
+    with pytest.raises(Refused) as refused:
+        deploy.deploy(Wanted(mail.write("in", *AUTHORITY.issue())))
+    assert str(refused.value).startswith(
+        "imap://127.0.0.1:993 serves another certificate after the change. Every file is as it was"
+    )
+    assert mail.tree() == before
+    assert mail.steps == ["reload", "reload"]
+
+
+def test_a_second_instance_is_told(mail: Host) -> None:
+    source = mail.write("in", *AUTHORITY.issue())
+    deploy.deploy(Wanted(source))
+    mail.now, mail.deaf = b"another", True
+    with pytest.raises(Refused, match="look for a second instance or a proxy"):
+        deploy.deploy(Wanted(source))
+
+
+@pytest.mark.parametrize("bad", pki.BAD, ids=[bad.what for bad in pki.BAD])
+def test_what_is_bad_changes_nothing(bad: pki.Bad, mail: Host) -> None:
+    before = mail.tree()
+    source = Source(*(str(mail.root / "in" / name) for name in (pki.CHAIN, pki.KEY)), (pki.NAME,))
+    for path, content in zip((source.certificate, source.key), bad.make(AUTHORITY)):
+        if content is not None:
+            Path(path).write_bytes(content)
+    with pytest.raises(BadInput):
+        deploy.deploy(Wanted(source))
+    assert (mail.tree(), mail.steps) == (before, [])
+    assert not (mail.root / "state").exists()
+
+
+def test_without_names_those_of_the_old_one_have_to_be_covered(mail: Host) -> None:
+    source = mail.write("in", *AUTHORITY.issue())
+    with pytest.raises(BadInput, match=r"does not cover old\.example\.test"):
+        deploy.deploy(Wanted(Source(source.certificate, source.key)))
+
+
+def test_where_there_is_no_server(mail: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = mail.write("in", *AUTHORITY.issue())
+    with pytest.raises(deploy.NoPlace, match="there is no courier on this host"):
+        deploy.deploy(Wanted(source, product="courier"))
+    monkeypatch.setattr(deploy, "observe_all", lambda: ((), ()))
+    with pytest.raises(deploy.NoPlace, match="there is no Dovecot and no Courier on this host"):
+        deploy.deploy(Wanted(source))
+
+
+# ---------------------------------------------------------------------------------------------
+# The command
+
+
+def call(mail: Host, *arguments: str, **environment: str) -> int:
+    told = ["--textfile-directory", str(mail.root / "metrics"), "--wait", "0"]
+    return deploy_command.main([*arguments, *told], environment)
+
+
+def prom(mail: Host) -> str:
+    return (mail.root / "metrics" / "postmaster_tls_dovecot.prom").read_text()
+
+
+def test_a_hook_of_certbots_needs_no_argument(mail: Host, capsys: Any) -> None:
+    chain, key = AUTHORITY.issue([pki.NAME, "old.example.test"])
+    (mail.root / "in" / "fullchain.pem").write_bytes(chain)
+    (mail.root / "in" / "privkey.pem").write_bytes(key)
+    (mail.root / "metrics").mkdir()
+    assert call(mail, RENEWED_LINEAGE=str(mail.root / "in")) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith(f"dovecot: the certificate of {pki.NAME}, valid until 20")
+    assert said.out.endswith("and served\n")
+    assert said.err == ""
+    assert f'{metrics.SUCCESS}{{product="dovecot",server_name=""}} 1\n' in prom(mail)
+    assert call(mail, RENEWED_LINEAGE=str(mail.root / "in")) == 0
+    assert capsys.readouterr().out.endswith("is in force already\n")
+
+
+def test_a_failure_is_one_line_a_metric_and_an_exit_code(mail: Host, capsys: Any) -> None:
+    source = mail.write("in", *AUTHORITY.issue())
+    (mail.root / "metrics").mkdir()
+    given = ("--certificate", source.certificate, "--key", source.key)
+    assert call(mail, *given, "--name", pki.NAME) == 0
+    good = prom(mail)
+    capsys.readouterr()
+    Path(source.key).write_bytes(pki.key_pem(pki.new_key()))
+    assert call(mail, *given, "--name", pki.NAME) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"postmaster-tls: {source.key} is the key of another")
+    assert said.err.count("\n") == 1
+    assert prom(mail) == good.replace('server_name=""} 1\n', 'server_name=""} 0\n')
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "--certificate is needed"),
+        (("--certificate", "x", "--name", "a b"), "is no host name"),
+        (("--certificate", "x", "--sni", "../x"), "is no host name"),
+    ],
+)
+def test_what_is_not_understood(arguments: Any, words: str, mail: Host, capsys: Any) -> None:
+    with pytest.raises(SystemExit) as ended:
+        call(mail, *arguments)
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_the_program_has_the_command(mail: Host, capsys: Any) -> None:
+    with pytest.raises(SystemExit) as ended:
+        program.main(["deploy", "--certificate", str(mail.root / "none"), "--wait", "0"])
+    assert ended.value.code == 1
+    assert "none does not exist" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        program.main([])
+    assert ended.value.code == 2
+
+
+def test_the_command_is_installed_once(
+    mail: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "PATH", str(tmp_path / "postmaster-tls"))
+    assert command.install(check_mode=True)
+    assert not (tmp_path / "postmaster-tls").exists()
+    assert command.install()
+    assert not command.install()
+    assert os.access(tmp_path / "postmaster-tls", os.X_OK)
+    assert bundle.path() in (tmp_path / "postmaster-tls").read_text()
