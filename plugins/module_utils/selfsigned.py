@@ -25,18 +25,36 @@ class CannotMake(Exception):
     """No certificate could be made; the message is a sentence with the cure."""
 
 
-def make(names: Sequence[str]) -> tuple[bytes, bytes]:
+def make(names: Sequence[str], key_type: str = "ecdsa") -> tuple[bytes, bytes]:
     """A certificate and its private key as PEM; the first name is the common name.
 
-    Raises :class:`CannotMake` where openssl is missing, fails or a name is no host name.
+    ``key_type`` is one of KEYS. Raises :class:`CannotMake` where openssl is missing, fails or a
+    name is no host name.
     """
+    return _made(names, [*_command(key_type), "-x509", "-days", str(DAYS)])
+
+
+def request(names: Sequence[str], key_type: str = "ecdsa") -> tuple[bytes, bytes]:
+    """A request for a certificate (PKCS #10) and a new private key as PEM.
+
+    Raises as :func:`make`.
+    """
+    return _made(names, [*_command(key_type), "-new"])
+
+
+def _made(names: Sequence[str], command: Sequence[str]) -> tuple[bytes, bytes]:
     for name in names or ("",):
         if len(name) > 253 or not _NAME.match(name):
             raise CannotMake(f"{name[:64]!r} is no host name; set mail_tls_names")
     with scratch.folder("key") as directory:
         with open(os.path.join(directory, "request"), "w", encoding="ascii") as handle:
             handle.write(_request(names))
-        answer = host.run(_command(directory))
+        places = [
+            arg
+            for option, name in (("config", "request"), ("keyout", "key"), ("out", "certificate"))
+            for arg in (f"-{option}", f"{directory}/{name}")
+        ]
+        answer = host.run([*command, *places])
         if answer.rc == host.NOT_FOUND:
             raise CannotMake("openssl is not installed on the host; install the package openssl")
         if answer.rc:
@@ -51,6 +69,7 @@ def _request(names: Sequence[str]) -> str:
     alternatives = ",".join(f"DNS:{name}" for name in names)
     return (
         "[req]\nprompt = no\ndistinguished_name = name\nx509_extensions = extensions\n"
+        "req_extensions = extensions\n"
         # RFC 5280 limits a common name to 64 characters.
         f"[name]\nCN = {names[0][:64]}\n"
         "[extensions]\nbasicConstraints = critical,CA:FALSE\n"
@@ -59,13 +78,18 @@ def _request(names: Sequence[str]) -> str:
     )
 
 
-def _command(directory: str) -> Sequence[str]:
-    return [
-        *("openssl", "req", "-x509", "-config", f"{directory}/request", "-newkey", "ec"),
-        *("-pkeyopt", "ec_paramgen_curve:prime256v1", "-pkeyopt", "ec_param_enc:named_curve"),
-        *("-nodes", "-sha256", "-days", str(DAYS)),
-        *("-keyout", f"{directory}/key", "-out", f"{directory}/certificate"),
-    ]
+KEYS: dict[str, tuple[str, ...]] = {
+    "ecdsa": (
+        *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+        *("-pkeyopt", "ec_param_enc:named_curve"),
+    ),
+    "rsa": ("-newkey", "rsa:3072"),
+}
+"""Kind of key → how openssl is asked for one; RSA as long as 128 bits of security (RFC 9325)."""
+
+
+def _command(key_type: str) -> Sequence[str]:
+    return ["openssl", "req", *KEYS[key_type], "-nodes", "-sha256"]
 
 
 def _bytes(path: str) -> bytes:

@@ -133,7 +133,7 @@ servers:
       generation: /var/lib/postmaster-tls/generations/20261124T181140Z-9d1f30c2
       fingerprint: 3c5ad4ed43b5ae5ea1b7d9d7d1f4ea0c3a7c27d6ee5a4dd9dbb7b8f2fd0d7b53
       names: [mail.example.org]
-      not_after: 2027-02-22 18:11:40Z
+      not_after: '2027-02-22 18:11:40Z'
 said:
   description: The same in one line for each server.
   returned: success

@@ -35,7 +35,7 @@ def defaults(role: Path) -> dict[str, Any]:
 
 def fallback(value: Any) -> Any:
     """What a variable is where nobody sets anything; ``None`` where it depends on the host."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value:
         return value
     rendered = NativeEnvironment().from_string(value).render()  # no HTML
     unset = isinstance(rendered, list) and any(isinstance(item, Undefined) for item in rendered)

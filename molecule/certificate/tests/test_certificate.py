@@ -1,0 +1,329 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates of a real ACME server: served, renewed under load, and bad ones refused."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import socket
+import ssl
+import tarfile
+import urllib.request
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ansible_collections.postmaster.tls.lab.hosts import HOSTS, ipv4
+from ansible_collections.postmaster.tls.molecule.faults.tests.test_sessions import (
+    Users,
+    idle,
+    lives,
+)
+from ansible_collections.postmaster.tls.molecule.shared import clients
+from ansible_collections.postmaster.tls.molecule.shared.faults import Host, everywhere
+from ansible_collections.postmaster.tls.tests.unit import pki
+
+NAMES = ("dovecot-bookworm", "dovecot-trixie", "courier-trixie")
+SNI = {"dovecot-bookworm": "webmail.example.test", "dovecot-trixie": "mail.old.example.test"}
+METRICS = "/var/lib/prometheus/node-exporter"
+LIVE = "/etc/letsencrypt/live/mail"
+RENEW = (
+    "REQUESTS_CA_BUNDLE=/etc/ssl/acme-server.pem certbot renew --force-renewal "
+    "--no-random-sleep-on-renew 2>&1"
+)
+SECRETS = (
+    "for each in /etc/letsencrypt/archive/*/privkey*.pem /var/lib/postmaster-tls/certificates/* "
+    "/var/lib/postmaster-tls/generations/*/*; do base64 -w0 <$each; echo; done"
+)
+
+
+def name_of(host: str) -> str:
+    return f"{host}.example.test"
+
+
+@pytest.fixture(params=NAMES)
+def host(request: Any) -> Host:
+    return Host(request.param)
+
+
+@pytest.fixture(scope="module")
+def root() -> str:
+    """The root of the ACME server, which is another one each time that it starts."""
+    url = f"https://{ipv4(HOSTS['nomail'])}:15000/roots/0"
+    unverified = ssl.create_default_context()
+    unverified.check_hostname = False
+    unverified.verify_mode = ssl.CERT_NONE
+    with urllib.request.urlopen(url, context=unverified, timeout=15) as answer:
+        return str(answer.read().decode())
+
+
+def served(host: Host, name: str, context: ssl.SSLContext | None = None) -> x509.Certificate:
+    """What port 993 serves to a client that asks for this name."""
+    context = context or clients.context()
+    with (
+        socket.create_connection((ipv4(HOSTS[host.name]), 993), clients.TIMEOUT) as plain,
+        context.wrap_socket(plain, server_hostname=name) as tls,
+    ):
+        return x509.load_der_x509_certificate(tls.getpeercert(binary_form=True) or b"")
+
+
+def doors(host: Host) -> tuple[str, ...]:
+    """courier-trixie offers no STARTTLS for IMAP before it is hardened."""
+    known: tuple[str, ...] = clients.DOORS
+    return tuple(d for d in known if host.product == "dovecot" or d != "imap 143")
+
+
+def deploy(host: Host, options: str) -> str:
+    return host.run(f"set +e; postmaster-tls deploy {options} 2>&1; echo rc $?")
+
+
+def in_force(host: Host) -> str:
+    """Deploy what certbot has; nothing is to be done where that is in force."""
+    given = f"--certificate {LIVE}/fullchain.pem --key {LIVE}/privkey.pem"
+    return deploy(host, f"{given} --name {name_of(host.name)}")
+
+
+# ---------------------------------------------------------------------------------------------
+
+
+def test_a_client_that_trusts_the_authority_verifies_the_certificate(host: Host, root: str) -> None:
+    context = ssl.create_default_context(cadata=root)
+    leaf = served(host, name_of(host.name), context)
+    kind = rsa.RSAPublicKey if host.name == "dovecot-bookworm" else ec.EllipticCurvePublicKey
+    assert isinstance(leaf.public_key(), kind)
+
+
+def test_every_port_serves_it(host: Host) -> None:
+    wanted = served(host, name_of(host.name)).public_bytes(Encoding.DER)
+    for door in doors(host):
+        _version, leaf = clients.handshake(ipv4(HOSTS[host.name]), door, clients.context())
+        assert leaf == wanted, door
+
+
+def test_only_root_and_the_server_read_the_key(host: Host) -> None:
+    paths = {
+        "dovecot-bookworm": "private/mail.key",
+        "dovecot-trixie": "private/mail.key",
+        "courier-trixie": "postmaster-tls.pem",
+    }
+    seen = host.run(f"stat -c '%a %U:%G' {host.folder}/{paths[host.name]}").strip()
+    assert seen == ("400 root:root" if host.product == "dovecot" else "640 root:courier")
+
+
+def test_metrics_say_when_it_ends(host: Host) -> None:
+    text = host.run(f"cat {METRICS}/postmaster_tls_{host.product}.prom")
+    label = f'{{product="{host.product}",server_name=""}}'
+    ends = served(host, name_of(host.name)).not_valid_after_utc.timestamp()
+    assert f"postmaster_tls_deploy_success{label} 1\n" in text
+    assert f"postmaster_tls_certificate_not_after_timestamp_seconds{label} {ends:.0f}\n" in text
+
+
+def test_the_distributions_timer_renews(host: Host) -> None:
+    assert host.run("systemctl is-enabled certbot.timer; systemctl is-active certbot.timer").split()
+    assert "REQUESTS_CA_BUNDLE" in host.run("systemctl show certbot.service -p Environment")
+
+
+def test_one_that_is_in_force_disturbs_nobody(host: Host) -> None:
+    units = "dovecot" if host.product == "dovecot" else "'courier-*'"
+    state = (
+        f"systemctl show {units} -p Id,MainPID,StateChangeTimestampMonotonic,NRestarts; "
+        f"ls /var/lib/postmaster-tls/generations; find {host.folder} -type f -printf '%p %i %T@\\n'"
+    )
+    session = idle(host)
+    before = host.run(state)
+    said = in_force(host)
+    assert said.endswith("is in force already\nrc 0\n"), said
+    assert host.run(state) == before
+    assert lives(session)
+    session.shutdown()
+
+
+def test_renewed_twice_under_login_load(host: Host) -> None:
+    users = [Users(host) for _ in range(2)]
+    for user in users:
+        user.start()
+    try:
+        seen = [served(host, name_of(host.name))]
+        for _renewal in range(2):
+            said = host.run(RENEW)
+            assert "all renewals succeeded" in said, said
+            seen.append(served(host, name_of(host.name)))
+    finally:
+        for user in users:
+            user.over.set()
+        for user in users:
+            user.join()
+    came = sum((user.came for user in users), Counter[str]())
+    print(f"\n{host.name}: two renewals under load: {dict(came)}")
+    keys = {each.public_key().public_numbers() for each in seen}  # type: ignore[union-attr]
+    assert len({each.fingerprint(hashes.SHA256()) for each in seen}) == len(keys) == 3
+    assert came["ok"] > 2
+    assert came["refused"] == 0
+    allowed = 1 if host.product == "dovecot" else 0
+    assert came["handshake failed"] <= allowed, [user.faults for user in users]
+
+
+def test_three_generations_are_kept(host: Host) -> None:
+    assert len(host.run("ls /var/lib/postmaster-tls/generations").split()) == 3
+
+
+# ---------------------------------------------------------------------------------------------
+# What must not go into force
+
+
+def archive() -> str:
+    """Every bad input in a folder of its own, as base64 of a tar file."""
+    authority, packed = pki.Authority(), io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for number, bad in enumerate(pki.BAD):
+            for name, content in zip((pki.CHAIN, pki.KEY), bad.make(authority)):
+                if content is not None:
+                    entry = tarfile.TarInfo(f"{number}/{name}")
+                    entry.size, entry.mode = len(content), 0o600
+                    tar.addfile(entry, io.BytesIO(content))
+    return base64.b64encode(packed.getvalue()).decode()
+
+
+def test_each_bad_input_is_one_sentence_and_changes_nothing() -> None:
+    packed = archive()
+
+    def refused(host: Host) -> list[str]:
+        host.run(
+            f"rm -rf /root/bad; mkdir /root/bad; echo {packed} | base64 -d | tar x -C /root/bad"
+        )
+        before, served_before = host.sums(), served(host, name_of(host.name))
+        said = host.run(
+            f"for n in $(seq 0 {len(pki.BAD) - 1}); do postmaster-tls deploy "
+            f"--certificate /root/bad/$n/{pki.CHAIN} --key /root/bad/$n/{pki.KEY} "
+            f"--name {pki.NAME} 2>&1 && echo accepted; done || true"
+        )
+        assert host.sums() == before
+        assert served(host, name_of(host.name)) == served_before
+        return said.splitlines()
+
+    for name, lines in everywhere(refused, NAMES).items():
+        assert len(lines) == len(pki.BAD), (name, lines)
+        for number, (bad, line) in enumerate(zip(pki.BAD, lines)):
+            assert line.startswith(f"postmaster-tls: /root/bad/{number}/{bad.file}"), (name, line)
+            assert bad.words in line, (name, bad.what, line)
+
+
+def test_a_failure_is_in_the_metrics_until_the_next_success(host: Host) -> None:
+    metric = f"grep ^postmaster_tls_deploy_success {METRICS}/postmaster_tls_{host.product}.prom"
+    assert host.run(metric).endswith(" 0\n")
+    in_force(host)
+    assert host.run(metric).endswith(" 1\n")
+
+
+def test_a_link_that_a_service_could_have_made_is_refused(host: Host) -> None:
+    host.run("install -d -m 777 /root/shared; ln -sf /root/bad/0/key.pem /root/shared/key.pem")
+    host.run(f"ln -sf {LIVE}/fullchain.pem /root/shared/chain.pem")
+    said = deploy(host, "--certificate /root/shared/chain.pem --key /root/shared/key.pem")
+    assert "can be written by others than root" in said
+    assert said.endswith("rc 1\n")
+
+
+# ---------------------------------------------------------------------------------------------
+# The other providers
+
+
+def authority(folder: Path, **more: Any) -> list[str]:
+    variables = {
+        "certificate_provider": "ca",
+        "certificate_ca_directory": str(folder),
+        "certificate_ca_passphrase": "a passphrase for the lab",
+        "certificate_name": folder.parent.name,
+        **more,
+    }
+    given = folder.parent / "variables.json"  # Ansible shows what its command line holds
+    given.write_text(json.dumps(variables))
+    return ["--limit", ",".join(NAMES), "-e", f"@{given}"]
+
+
+def secret_lines(content: bytes) -> list[str]:
+    """The lines of a key that hold what nobody else has: what is public is in requests as well.
+
+    PKCS #8 has the scalar of an ECDSA key in the first two of its three lines, and the exponents of
+    an RSA key in the last ones (RFC 5915, RFC 8017 appendix A.1.2).
+    """
+    begin = content.index(b"PRIVATE KEY-----") + 16
+    body = content[begin : content.index(b"-----END", begin)].decode().split()
+    return body[:2] if len(body) < 6 else body[-9:-1]
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pki")
+
+
+def test_an_authority_of_our_own_and_no_key_in_any_output(playbook: Any, own: Path) -> None:
+    name = {"mail_tls_names": ["{{ inventory_hostname }}.example.test"]}
+    done = playbook("certificate", "-vvvv", "--diff", *authority(own, **name))
+    assert done.returncode == 0, done.stdout[-3000:]
+    context = ssl.create_default_context(cafile=str(own / "root.pem"))
+    said = done.stdout + done.stderr
+    for host in map(Host, NAMES):
+        served(host, name_of(host.name), context)
+        kept = [base64.b64decode(line) for line in host.run(SECRETS).splitlines()]
+        keys = [content for content in kept if b"PRIVATE KEY" in content]
+        assert len(keys) > 3
+        for content in keys:
+            assert not [line for line in secret_lines(content) if line in said]
+    assert "a passphrase for the lab" not in said
+    again = playbook("certificate", *authority(own, **name))
+    assert again.stdout.count("changed=0") == len(NAMES), again.stdout[-2000:]
+
+
+def test_a_certificate_for_one_name_alone(playbook: Any, own: Path) -> None:
+    sni = {**SNI, "courier-trixie": "other.example.test"}
+    lookup = "{{ (certificate_of[inventory_hostname]) }}"
+    more = {"certificate_of": sni, "certificate_sni": lookup, "mail_tls_names": [lookup]}
+    done = playbook(
+        "certificate", *authority(own, **more, certificate_name=f"{own.parent.name}-one")
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    context = ssl.create_default_context(cafile=str(own / "root.pem"))
+    for host in map(Host, NAMES):
+        others = served(host, name_of(host.name), context)
+        assert served(host, sni[host.name], context) != others
+
+
+def test_one_that_lies_on_disk_and_is_not_served_is_found(reported: Any, own: Path) -> None:
+    """Dovecot reads its files when it is told to; Courier at each connection."""
+    dovecots = NAMES[:2]
+    for host in map(Host, dovecots):
+        chain, key = (f"{LIVE}/{name}.pem" for name in ("fullchain", "privkey"))
+        host.run(
+            f"cat {chain} >/etc/dovecot/private/mail.pem; cat {key} >/etc/dovecot/private/mail.key"
+        )
+    _code, report = reported("audit", f"--limit={','.join(dovecots)}")
+    found = {
+        each["host"]: [
+            f["actual"]
+            for f in each["findings"]
+            if f["check_id"] == "CRT-08" and f["status"] == "fail"
+        ]
+        for each in report["hosts"]
+    }
+    for host in map(Host, dovecots):
+        assert "another certificate is served than lies on disk" in found[host.name]
+        assert "is read again by the server" in in_force(host)
+        assert in_force(host).endswith("is in force already\nrc 0\n")
+
+
+def test_a_stopgap_is_reported_as_one(playbook: Any, reported: Any) -> None:
+    more = '{"certificate_provider": "selfsigned", "certificate_name": "stopgap"}'
+    done = playbook("certificate", "--limit=courier-trixie", "-e", more)
+    assert done.returncode == 0, done.stdout[-3000:]
+    _code, report = reported("audit", "--limit=courier-trixie", "-e", '{"mail_tls_accept": []}')
+    failed = {f["check_id"] for f in report["hosts"][0]["findings"] if f["status"] == "fail"}
+    assert "CRT-05" in failed
