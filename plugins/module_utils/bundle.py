@@ -7,6 +7,9 @@ A module comes to the host in an archive that Ansible takes away again. What a s
 rehearsal needs is put together from there: the source of every part of module_utils that is
 loaded, as one executable archive (zipapp, PEP 441), so that nothing exists twice. It starts in
 program.py.
+
+What else is loaded with program.py comes along, so every module that brings it brings the same
+(tests/unit/plugins/module_utils/test_program.py): else two of them would write it in turns.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from .transaction import FileState
 
 _PACKAGE = __name__.rpartition(".")[0]
 _START = f"{_PACKAGE}.program"
+COMMAND = "/usr/local/sbin/postmaster-tls"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever it is made
 
 
@@ -37,6 +41,26 @@ def install() -> None:
     state = FileState(transaction.resolve(path()), content(), 0o600, os.geteuid(), os.getegid())
     if transaction.capture(path()) != state:
         transaction.install(state, "new")
+
+
+def install_command(check_mode: bool = False) -> bool:
+    """Have the program and a command that starts it on the host; whether one is (or would be) new.
+
+    The command is for hooks: two lines of shell, isolated from the environment (python -I).
+    """
+    text = (
+        "#!/bin/sh\n# Written by postmaster.tls; see docs/certificates.md of the collection.\n"
+        f'exec {sys.executable} -I {path()} "$@"\n'
+    )
+    place = transaction.resolve(COMMAND)
+    command = FileState(place, text.encode(), 0o755, os.geteuid(), os.getegid())
+    new = transaction.capture(COMMAND) != command
+    archive = transaction.capture(path()).content != content()
+    if not check_mode:
+        install()
+        if new:
+            transaction.install(command, "new")
+    return new or archive
 
 
 def content() -> bytes:

@@ -155,7 +155,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import command, deploy, deploy_command, material, metrics, program
+from ..module_utils import bundle, deploy, deploy_command, material, metrics, program
 from ..module_utils.deploy import Deployed, Wanted
 
 ON_THE_HOST = program
@@ -183,7 +183,7 @@ def main() -> None:
     wanted, check = _wanted(module.params), module.check_mode
     directory = module.params["textfile_directory"]
     try:
-        new = command.install(check)
+        new = bundle.install_command(check)
         done = deploy.deploy(wanted, check)
     except deploy_command.FAILED as error:
         notes = [] if check else deploy_command.failed(directory, wanted)

@@ -22,7 +22,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ansible_collections.postmaster.tls.plugins.module_utils import (
     bundle,
     change,
-    command,
     deploy,
     deploy_command,
     dovecot_change,
@@ -305,10 +304,10 @@ def test_the_program_has_the_command(mail: Host, capsys: Any) -> None:
 def test_the_command_is_installed_once(
     mail: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "PATH", str(tmp_path / "postmaster-tls"))
-    assert command.install(check_mode=True)
+    monkeypatch.setattr(bundle, "COMMAND", str(tmp_path / "postmaster-tls"))
+    assert bundle.install_command(check_mode=True)
     assert not (tmp_path / "postmaster-tls").exists()
-    assert command.install()
-    assert not command.install()
+    assert bundle.install_command()
+    assert not bundle.install_command()
     assert os.access(tmp_path / "postmaster-tls", os.X_OK)
     assert bundle.path() in (tmp_path / "postmaster-tls").read_text()

@@ -8,6 +8,7 @@ It is run as the switch runs it, in a process of its own that has nothing of thi
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import os
@@ -181,3 +182,34 @@ def test_it_needs_nothing_of_its_environment(conf: Path) -> None:
         switch.command("boot"), cwd="/", env={}, capture_output=True, check=False, timeout=PATIENCE
     )
     assert (done.returncode, conf.read_bytes()) == (0, OLD)
+
+
+# ---------------------------------------------------------------------------------------------
+# One program, whoever writes it
+
+PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
+
+
+def brought(path: Path, seen: set[str]) -> set[str]:
+    """The parts of module_utils that a file imports, and those that they import, by their paths."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or not node.level:
+            continue
+        base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+        for found in [base, *(base / alias.name for alias in node.names)]:
+            part = found.with_suffix(".py")
+            if part.is_file() and str(part) not in seen:
+                seen.add(str(part))
+                brought(part, seen)
+    return seen
+
+
+def test_each_module_that_writes_the_program_writes_the_same() -> None:
+    program = PLUGINS / "module_utils" / "program.py"
+    whole = brought(program, {str(program)})
+    bringing = {
+        path.name: brought(path, set()) - whole
+        for path in (PLUGINS / "modules").glob("*.py")
+        if str(program) in brought(path, set())
+    }
+    assert bringing == {"server_config.py": set(), "server_certificate.py": set()}
