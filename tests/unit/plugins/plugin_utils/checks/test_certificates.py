@@ -83,6 +83,26 @@ def test_port(check: str, profile: str, seen: Any, status: str, severity: str, w
     assert finding.subject == str(seen.endpoint)
 
 
+HOURS = {"160 hours": 160, "45 days": 1080, "64 days": 1536, "90 days": 2160, "200 days": 4800}
+
+
+@pytest.mark.parametrize("hours", HOURS.values(), ids=HOURS)
+def test_a_lifetime_of_any_length_is_warned_of_in_its_last_quarter(hours: int) -> None:
+    """Clients renew at a third that is left (at a half, below ten days): that is never a fault."""
+
+    def said(share_left: float) -> tuple[str, str]:
+        spent = hours * (1 - share_left)
+        leaf = certificate(days=hours / 24, age=spent / 24)
+        (finding,) = findings("CRT-02", served(leaf))
+        return finding.status.value, finding.severity.value
+
+    healthy = [said(share / 100) for share in range(99, 25, -2)]
+    assert {status for status, _severity in healthy} == {"pass"}
+    assert said(0.249) == ("fail", "medium")  # a stuck renewal, with a quarter of its time left
+    assert said(0.126) == ("fail", "medium")
+    assert said(0.124) == ("fail", "high")
+
+
 LEAF_CHECKS = ["CRT-01", "CRT-02", "CRT-03", "CRT-04", "CRT-05", "CRT-06", "CRT-09"]
 
 
