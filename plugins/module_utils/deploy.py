@@ -161,11 +161,16 @@ def _parameters(server: ServerConfig, place: Place) -> dict[str, Any]:
         "version": server.version or "",
         "settings": [{"name": n, "value": v, "file": f} for n, v, f in place.settings],
         "overrides": [{"file": f, "line": line, "name": n} for f, line, n in place.overrides],
-        "scoped": [{"scope": s, "name": n, "value": v, "reason": ""} for s, n, v in place.scoped],
+        "scoped": _scoped(place) if server.product is Product.DOVECOT else None,
         "certificate": None,
         "modes": [],
         "listeners": [_listener(port) for port in places.endpoints(server)],
     }
+
+
+def _scoped(place: Place) -> list[dict[str, str]]:
+    """Dovecot's drop-in is written whole; what stands in it for others stays."""
+    return [{"scope": s, "name": n, "value": v, "reason": ""} for s, n, v in place.scoped]
 
 
 def _listener(port: Endpoint) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any, Optional
 
 import pytest
 
+from ansible_collections.postmaster.tls.plugins.module_utils import candidate as whole
 from ansible_collections.postmaster.tls.plugins.module_utils import courier_access
 from ansible_collections.postmaster.tls.plugins.module_utils.courier_access import Access
 from ansible_collections.postmaster.tls.plugins.module_utils.transaction import install
@@ -78,6 +80,18 @@ def test_an_exception_comes_stays_and_goes(folder: Path) -> None:
     assert candidate(folder, SCOPED) == Access()  # a second run
     carried_out(folder, [])
     assert tree(folder) == {**before, "pop3d": b"TCPDOPTS=-nodnslookup\n"}
+
+
+@pytest.mark.parametrize(("scoped", "kept"), [(None, True), ([], False)])
+def test_who_does_not_speak_of_exceptions_leaves_them(
+    scoped: Optional[list[Any]], kept: bool, folder: Path
+) -> None:
+    """A certificate is put in force without a word of them; hardening says all that there are."""
+    carried_out(folder, SCOPED)
+    asked: dict[str, Any] = {name: [] for name in ("settings", "overrides", "modes", "listeners")}
+    asked |= {"product": "courier", "config_file": str(folder), "scoped": scoped}
+    plan = whole.build({**asked, "certificate": None})
+    assert (plan.files == ()) is kept, plan.files
 
 
 def test_no_exception_is_no_change(folder: Path) -> None:
