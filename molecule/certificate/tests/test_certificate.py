@@ -331,8 +331,12 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_an_authority_of_our_own_and_no_key_in_any_output(playbook: Any, own: Path) -> None:
     name = {"mail_tls_names": ["{{ inventory_hostname }}.example.test"]}
-    done = playbook("certificate", "-vvvv", "--diff", *authority(own, **name))
+    # A resolver that is none, so that the certificate is read for the question of TLSA records.
+    asked = authority(own, **name, mail_tls_resolver="127.0.0.1#9")
+    done = playbook("certificate", "-vvvv", "--diff", *asked)
     assert done.returncode == 0, done.stdout[-3000:]
+    words = " ".join((done.stdout + done.stderr).split())
+    assert "whether TLSA records reject the certificate is not known" in words
     context = ssl.create_default_context(cafile=str(own / "root.pem"))
     said = done.stdout + done.stderr
     for host in map(Host, NAMES):
@@ -342,6 +346,7 @@ def test_an_authority_of_our_own_and_no_key_in_any_output(playbook: Any, own: Pa
         assert len(keys) > 3
         for content in keys:
             assert not [line for line in secret_lines(content) if line in said]
+            assert base64.b64encode(content).decode()[:200] not in said
     assert "a passphrase for the lab" not in said
     again = playbook("certificate", *authority(own, **name))
     assert again.stdout.count("changed=0") == len(NAMES), again.stdout[-2000:]
