@@ -18,7 +18,7 @@ import dns.rrset
 import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils.model import DnsAnswer
-from ansible_collections.postmaster.tls.plugins.plugin_utils import resolver
+from ansible_collections.postmaster.tls.plugins.plugin_utils import resolver, stub
 
 Respond = Callable[[dns.message.Message], "dns.message.Message | bytes | None"]
 ZONE = {
@@ -156,6 +156,6 @@ def test_a_name_that_is_none(name: str) -> None:
 
 
 def test_without_dnspython(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolver, "HAS_DNSPYTHON", False)
+    monkeypatch.setattr(stub, "HAS_DNSPYTHON", False)
     (answer,) = resolver.ask([SRV])
     assert (answer.records, answer.failure) == (None, resolver.MISSING)
