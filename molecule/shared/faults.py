@@ -59,6 +59,10 @@ def environment() -> dict[str, str]:
     return {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), **plain}
 
 
+SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""As systemd gives it to the units that call the program."""
+
+
 class Host:
     """A host of the lab, entered by its namespaces: a cut network keeps nobody from asking it."""
 
@@ -78,7 +82,7 @@ class Host:
             text=True,
             check=False,
             stdin=subprocess.DEVNULL,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+            env={"PATH": SEARCHED},
         )
         assert done.returncode == 0, f"{self.name}: {script}\n{done.stdout}{done.stderr}"
         return done.stdout
