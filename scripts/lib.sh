@@ -17,7 +17,7 @@ die() {
 
 # real_python MINOR...: print the first interpreter that is one of these minor versions of Python 3.
 # A name on PATH may be a pyenv shim for a version that is not switched on, so each candidate is run
-# and asked for its true path; pyenv's own folders are searched as well.
+# and asked for its true path, outside of a virtual environment that may be made anew; pyenv's own folders are searched as well.
 real_python() {
     local minor candidate
     for minor in "$@"; do
@@ -26,7 +26,7 @@ real_python() {
             "$candidate" -c "
 import ssl, sys
 if sys.version_info[:2] != (3, $minor): sys.exit(1)
-print(sys.executable)" 2>/dev/null && return 0
+print(sys._base_executable)" 2>/dev/null && return 0
         done
     done
     return 1
