@@ -17,7 +17,7 @@ import base64
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Optional
+from typing import Any, Optional
 
 from .hellos import Hellos, ask
 from .local_tls import Ticket
@@ -293,7 +293,7 @@ async def _sessions(target: Target, network: Network, old: bool) -> _Sessions:
 def _with_sessions(known: Inventory, sessions: _Sessions) -> Inventory:
     """Resumption, renegotiation, and what is served without a name and to an unknown one."""
     first, other, again = sessions.nameless, sessions.unknown, sessions.again
-    seen: dict[str, object] = {"unknown_name": other.served, "renegotiation": other.renegotiation}
+    seen: dict[str, Any] = {"unknown_name": other.served, "renegotiation": other.renegotiation}
     if known.ocsp_staple is None:
         seen["ocsp_staple"] = other.stapled
     if known.client_certificate is None:
@@ -310,7 +310,7 @@ def _with_sessions(known: Inventory, sessions: _Sessions) -> Inventory:
         for word, each in (("no_name", first), ("unknown_name", other))
         if each.served
     ]
-    return replace(known, chains=(*known.chains, *chains), **seen)  # type: ignore[arg-type]
+    return replace(known, chains=(*known.chains, *chains), **seen)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Optional
+from typing import Any, Optional
 
 from . import host, transaction
 from .model import Endpoint
@@ -135,11 +135,11 @@ def begin(record: Record) -> Record:
     return record
 
 
-def advance(record: Record, state: State, **changes: object) -> Record:
+def advance(record: Record, state: State, **changes: Any) -> Record:
     """Write down that a change has come to ``state``; ValueError for a step that is not allowed."""
     if state not in NEXT[record.state]:
         raise ValueError(f"a change that is {record.state.value} cannot become {state.value}")
-    new = replace(record, state=state, **changes)  # type: ignore[arg-type]
+    new = replace(record, state=state, **changes)
     _write(new)
     return new
 

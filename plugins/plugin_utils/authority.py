@@ -262,7 +262,7 @@ def _unsigned(subject: x509.Name, key: Any) -> x509.Certificate:
 
 
 def _signed(builder: x509.CertificateBuilder, by: _Signer) -> x509.Certificate:
-    key = x509.AuthorityKeyIdentifier.from_issuer_public_key(by.certificate.public_key())  # type: ignore[arg-type]
+    key = x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key())
     return (
         builder.issuer_name(by.certificate.subject)
         .add_extension(key, critical=False)

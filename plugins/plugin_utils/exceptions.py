@@ -15,9 +15,9 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
-Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+from ..module_utils.config.courier_access import Network, holds
 
 # What an exception allows → the changes it is one from (impact/changes.py), and the checks that its
 # scope fails.
@@ -131,8 +131,7 @@ def as_waivers(
         if exception.network is None:
             continue
         seen = [to for to, since in sources.items() if since and exception.holds(since)]
-        within = [n for n in networks if n.version == exception.network.version]
-        within = [n for n in within if n.subnet_of(exception.network)]  # type: ignore[arg-type]
+        within = [network for network in networks if holds(exception.network, network)]
         pairs = [
             (check, scope.format(network))
             for check in CHECKS[exception.allow]

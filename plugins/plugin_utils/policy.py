@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ import yaml
 try:  # the same language, ten times as quick; there where PyYAML was built with libyaml
     from yaml import CSafeLoader as SafeLoader
 except ImportError:
-    from yaml import SafeLoader  # type: ignore[assignment]
+    from yaml import SafeLoader  # type: ignore[assignment]  # two classes of no common base
 
 from ..module_utils.config.vocabulary import PROTOCOLS
 from ..module_utils.model import Severity
@@ -147,7 +147,7 @@ def _mapping(where: object, data: Any) -> dict[str, Any]:
 def _build(cls: type[T], data: dict[str, Any], where: str) -> T:
     """A dataclass from a mapping that has exactly its fields."""
     hints = typing.get_type_hints(cls)
-    known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+    known = set(hints)
     _complain(where, "unknown key", set(data) - known)
     _complain(where, "missing key", known - set(data))
     return cls(**{name: _convert(hints[name], data[name], f"{where}: {name}") for name in known})

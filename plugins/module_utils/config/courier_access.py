@@ -199,7 +199,7 @@ def _words(network: Network, networks: Mapping[Network, Sequence[Given]]) -> str
     """All variables for the clients of a network: its own, and those of networks around it."""
     found: dict[str, str] = {}
     for other in sorted(networks, key=lambda n: n.prefixlen):
-        if _holds(other, network):
+        if holds(other, network):
             found.update((name, value) for _scope, name, value, _reason in networks[other])
     for name, value in found.items():
         if not _BARE.match(value):
@@ -207,8 +207,9 @@ def _words(network: Network, networks: Mapping[Network, Sequence[Given]]) -> str
     return ",".join(f"{name}={value}" for name, value in found.items())
 
 
-def _holds(outer: Network, inner: Network) -> bool:
-    return outer.version == inner.version and inner.subnet_of(outer)  # type: ignore[arg-type]
+def holds(outer: Network, inner: Network) -> bool:
+    """Whether all of ``inner`` is in ``outer``; networks of another version are in none."""
+    return outer.prefixlen <= inner.prefixlen and inner.network_address in outer
 
 
 def keys(network: Network) -> list[str]:
@@ -235,6 +236,6 @@ def overlapping(theirs: Sequence[Entry], ours: Sequence[Entry]) -> Optional[Entr
     networks = [network for entry in ours for network in entry.networks]
     for entry in theirs:
         for network in entry.networks:
-            if any(_holds(network, n) or _holds(n, network) for n in networks):
+            if any(holds(network, n) or holds(n, network) for n in networks):
                 return entry
     return None

@@ -11,7 +11,7 @@ observation into ``error`` (looked for, and failed) or ``not_checked`` (nobody l
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Callable, Optional
 
@@ -136,7 +136,7 @@ def on_ports(check: PortCheck, mode: Optional[TlsMode] = None) -> CheckFunction:
         for seen in subject.posture.endpoints:
             if mode is None or seen.endpoint.tls_mode is mode:
                 verdict = _unreached(seen) or check(seen, subject)
-                yield _about(verdict, str(seen.endpoint))
+                yield about(verdict, str(seen.endpoint))
 
     return every_port
 
@@ -151,16 +151,9 @@ def _unreached(seen: EndpointObservation) -> Optional[Verdict]:
     return not_applicable("the port is closed")
 
 
-def _about(verdict: Verdict, subject: str) -> Verdict:
-    return Verdict(
-        verdict.status,
-        verdict.actual,
-        verdict.expected,
-        verdict.evidence,
-        verdict.severity,
-        verdict.remediation,
-        verdict.subject or subject,
-    )
+def about(verdict: Verdict, subject: str) -> Verdict:
+    """The verdict on ``subject``, unless it names its own."""
+    return replace(verdict, subject=verdict.subject or subject)
 
 
 InventoryCheck = Callable[[Inventory, EndpointObservation, Subject], Verdict]
@@ -172,7 +165,7 @@ def on_inventories(check: InventoryCheck) -> CheckFunction:
     def every_port(subject: Subject) -> Iterator[Verdict]:
         for seen in subject.posture.endpoints:
             if seen.inventory is not None:
-                yield _about(check(seen.inventory, seen, subject), str(seen.endpoint))
+                yield about(check(seen.inventory, seen, subject), str(seen.endpoint))
 
     return every_port
 
@@ -191,7 +184,7 @@ def on_servers(check: ServerCheck) -> CheckFunction:
     def every_server(subject: Subject) -> Iterator[Verdict]:
         for server in subject.posture.servers:
             for verdict in check(server, subject):
-                yield _about(verdict, server.product.value)
+                yield about(verdict, server.product.value)
 
     return every_server
 
@@ -202,7 +195,7 @@ def on_rows(field: str, check: RowCheck) -> CheckFunction:
     def every_scope(server: ServerConfig, subject: Subject) -> Iterator[Verdict]:
         rows = [row for row in server.effective if row.field == field]
         for row in rows:
-            yield _about(check(row, server, subject), scope_name(server, row.scope))
+            yield about(check(row, server, subject), scope_name(server, row.scope))
 
     return on_servers(every_scope)
 

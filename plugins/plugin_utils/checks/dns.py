@@ -19,7 +19,16 @@ from ...module_utils.model import DnsAnswer, EndpointObservation, Severity, Stat
 from ..certificate import CertificateError
 from ..dane import named, record_for
 from ..resolver import MISSING
-from .base import CheckFunction, Subject, Verdict, failed, not_applicable, not_checked, passed
+from .base import (
+    CheckFunction,
+    Subject,
+    Verdict,
+    about,
+    failed,
+    not_applicable,
+    not_checked,
+    passed,
+)
 
 _PAIRS = (("_imap", "_imaps"), ("_pop3", "_pop3s"))
 
@@ -33,22 +42,10 @@ def leads_to_tls(subject: Subject) -> Iterator[Verdict]:
         for plain, implicit in _PAIRS:
             both = [answers.get((f"{s}._tcp.{domain}", "SRV")) for s in (plain, implicit)]
             if both[0] is not None and both[1] is not None:
-                yield _about(_preferred(both[0], both[1]), f"{plain}._tcp.{domain}")
+                yield about(_preferred(both[0], both[1]), f"dns {plain}._tcp.{domain}")
     for answer in subject.posture.dns:
         if answer.kind == "TLSA":
-            yield _about(_pinned(answer, subject.posture.endpoints), answer.name)
-
-
-def _about(verdict: Verdict, name: str) -> Verdict:
-    return Verdict(
-        verdict.status,
-        verdict.actual,
-        verdict.expected,
-        verdict.evidence,
-        verdict.severity,
-        verdict.remediation,
-        f"dns {name}",
-    )
+            yield about(_pinned(answer, subject.posture.endpoints), f"dns {answer.name}")
 
 
 def _unanswered(answer: DnsAnswer) -> Optional[Verdict]:

@@ -30,6 +30,7 @@ from .base import (
     CheckFunction,
     Subject,
     Verdict,
+    about,
     at_stage,
     failed,
     failure_text,
@@ -138,15 +139,7 @@ def _listener(listener: Listener, server: ServerConfig, subject: Subject) -> Ver
     else:
         seen = [e for e in subject.posture.endpoints if e.endpoint.port == listener.port]
         verdict = _answer(seen, listener, _any_open(server, subject))
-    return Verdict(
-        verdict.status,
-        verdict.actual,
-        verdict.expected,
-        verdict.evidence,
-        verdict.severity,
-        verdict.remediation,
-        f"{server.product.value} {name}",
-    )
+    return about(verdict, f"{server.product.value} {name}")
 
 
 def _answer(seen: list[EndpointObservation], listener: Listener, alive: bool) -> Verdict:

@@ -29,6 +29,7 @@ from .base import (
     PortCheck,
     Subject,
     Verdict,
+    about,
     at_stage,
     failed,
     in_force,
@@ -180,14 +181,7 @@ def _network(server: ServerConfig, scope: str, field: str) -> Verdict:
             Severity.LOW if harmless else None,
             (where(row),),
         )
-    return Verdict(
-        verdict.status,
-        verdict.actual,
-        verdict.expected,
-        verdict.evidence,
-        verdict.severity,
-        subject=name,
-    )
+    return about(verdict, name)
 
 
 def _is_24(server: ServerConfig) -> bool:
