@@ -157,8 +157,15 @@ _STARTTLS = {
 }
 
 
+class NoHandshake(OSError):
+    """A server that had begun to speak ended the handshake: by an alert, or by hanging up."""
+
+
 def handshake(address: str, door: str, tls: ssl.SSLContext) -> tuple[str, bytes]:
-    """TLS behind a door: the version and the certificate. ssl.SSLError or OSError without."""
+    """TLS behind a door: the version and the certificate.
+
+    NoHandshake where it is refused, any other OSError where nobody is behind the door.
+    """
     kind, port = door.split()
     with Lines(address, int(port)) as peer:
         if kind in _STARTTLS:
@@ -166,7 +173,10 @@ def handshake(address: str, door: str, tls: ssl.SSLContext) -> tuple[str, bytes]
             peer.until(greeting)
             peer.say(command)
             assert re.match(r"a OK|\+OK|OK", peer.until(answer)[-1])
-        peer.encrypt(tls)
+        try:
+            peer.encrypt(tls)
+        except (ssl.SSLError, ConnectionError) as error:
+            raise NoHandshake(str(error)) from error
         return peer.served()
 
 
