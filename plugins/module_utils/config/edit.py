@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-MARK = "# postmaster.tls: weaker than the policy, was: "
+MARK = "# postmaster.tls: no longer in force, was: "
 
 
 class Stale(ValueError):
