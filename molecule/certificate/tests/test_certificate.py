@@ -28,7 +28,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ansible_collections.postmaster.tls.lab.hosts import HOSTS, ipv4
 from ansible_collections.postmaster.tls.molecule.faults.tests.test_sessions import (
@@ -188,7 +188,10 @@ def test_renewed_twice_under_login_load(host: Host) -> None:
             said = host.run(RENEW)
             assert "all renewals succeeded" in said, said
             seen.append(served(host, name_of(host.name)))
-    keys = {each.public_key().public_numbers() for each in seen}  # type: ignore[union-attr]
+    keys = {
+        each.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        for each in seen
+    }
     assert len({each.fingerprint(hashes.SHA256()) for each in seen}) == len(keys) == 3
     judged(host, users, 2)
 
