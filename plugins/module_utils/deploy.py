@@ -75,18 +75,32 @@ def deploy(wanted: Wanted, check_mode: bool = False) -> tuple[Deployed, ...]:
     Nothing is changed before the certificate is found fit for all of them. Raises one of EXPECTED;
     the server at which it failed is then as it was before.
     """
-    sources = (wanted.source.certificate, wanted.source.key)
-    todo = []
-    for server in _servers(wanted.product):
-        place = places.place(server, sources, wanted.sni)
-        made = material.take(replace(wanted.source, names=_names(wanted.source.names, place)))
-        todo.append((server, place, made))
-    return tuple(_in_force(wanted, *each, check_mode) for each in todo)
+    return tuple(_in_force(wanted, *each, check_mode) for each in _fit(wanted))
+
+
+def checked(wanted: Wanted) -> str:
+    """The chain as PEM, without the key, once it is found fit for every server of this host.
+
+    Nothing is touched. Raises one of EXPECTED.
+    """
+    _server, _place, made = _fit(wanted)[0]
+    return made.pem.decode("ascii")
 
 
 def installed() -> list[str]:
     """The servers that are on this host."""
     return [server.product.value for server in observe_all()[0]]
+
+
+def _fit(wanted: Wanted) -> list[tuple[ServerConfig, Place, Material]]:
+    """Each server, where the certificate goes, and what does."""
+    sources = (wanted.source.certificate, wanted.source.key)
+    found = []
+    for server in _servers(wanted.product):
+        place = places.place(server, sources, wanted.sni)
+        made = material.take(replace(wanted.source, names=_names(wanted.source.names, place)))
+        found.append((server, place, made))
+    return found
 
 
 def _servers(product: Optional[str]) -> list[ServerConfig]:

@@ -74,6 +74,13 @@ options:
     description: Seconds to wait for another run that has a change open on the host.
     type: int
     default: 150
+  state:
+    description:
+      - With V(checked) it is only looked whether the certificate is fit, with the same checks and the same
+        sentences, and RV(chain) tells it without the key. Nothing is changed.
+    type: str
+    choices: [deployed, checked]
+    default: deployed
   who:
     description: Who wants the change, for the journal on the host.
     type: str
@@ -97,9 +104,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+chain:
+  description: The certificate and its issuers in PEM, leaf first; never the key.
+  returned: when O(state=checked)
+  type: str
+  sample: "-----BEGIN CERTIFICATE-----\nMIIB...\n-----END CERTIFICATE-----\n"
 servers:
   description: What happened on each server of the host.
-  returned: success
+  returned: when O(state=deployed)
   type: list
   elements: dict
   contains:
@@ -136,7 +148,7 @@ servers:
       not_after: '2027-02-22 18:11:40Z'
 said:
   description: The same in one line for each server.
-  returned: success
+  returned: when O(state=deployed)
   type: list
   elements: str
   sample:
@@ -145,7 +157,7 @@ said:
       /etc/dovecot/private/mail.key, /etc/dovecot/private/mail.pem and served
 notes:
   description: What was found of a run that was killed, and metrics that could not be written.
-  returned: success
+  returned: when O(state=deployed)
   type: list
   elements: str
   sample: []
@@ -177,12 +189,15 @@ def main() -> None:
             "textfile_directory": {"type": "path", "default": metrics.DIRECTORY},
             "wait": {"type": "int", "default": 150},
             "who": {"default": ""},
+            "state": {"choices": ["deployed", "checked"], "default": "deployed"},
         },
         supports_check_mode=True,
     )
     wanted, check = _wanted(module.params), module.check_mode
     directory = module.params["textfile_directory"]
     try:
+        if module.params["state"] == "checked":
+            module.exit_json(changed=False, chain=deploy.checked(wanted))
         new = bundle.install_command(check)
         done = deploy.deploy(wanted, check)
     except deploy_command.FAILED as error:

@@ -26,6 +26,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils import (
     deploy_command,
     dovecot_change,
     host,
+    material,
     metrics,
     program,
     rehearsal,
@@ -147,6 +148,16 @@ def test_a_new_certificate_is_written_read_and_served(mail: Host) -> None:
     assert (etc / "key.pem").read_bytes() == Path(source.key).read_bytes()
     assert stat.S_IMODE((etc / "key.pem").stat().st_mode) == 0o400
     assert stat.S_IMODE((etc / "chain.pem").stat().st_mode) == 0o644
+
+
+def test_what_is_checked_is_told_without_its_key_and_left_alone(mail: Host) -> None:
+    chain, key = AUTHORITY.issue()
+    both = mail.write("in", chain + key, key).certificate
+    before = mail.tree()
+    said = deploy.checked(Wanted(Source(both, both, names=(pki.NAME,))))
+    assert said.encode() == b"".join(map(material.pem, material.certificates(chain)))
+    assert "PRIVATE" not in said
+    assert (mail.tree(), mail.steps) == (before, [])
 
 
 def test_one_that_is_in_force_disturbs_nobody(mail: Host) -> None:
