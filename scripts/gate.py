@@ -91,13 +91,7 @@ STEPS = (
         )
         for core in CORES
     ),
-    # The scenario `certificate` takes minutes, and is run by hand: molecule test -s certificate
-    Step(
-        "molecule",
-        "molecule test --all --exclude certificate --no-command-borders",
-        lab=True,
-        minutes=30,
-    ),
+    Step("molecule", "molecule test --all --no-command-borders", lab=True, minutes=35),
 )
 
 
