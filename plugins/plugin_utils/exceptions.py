@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Optional
 
-from ..module_utils.config.courier_access import Network, holds
+from ..module_utils.config.networks import Network, holds
 
 # What an exception allows → the changes it is one from (impact/changes.py), and the checks that its
 # scope fails.

@@ -23,11 +23,11 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import Optional
 
 from ..text import NAME, clean
+from .networks import Network, holds
 
-Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 # scope (``service=imap,remote=192.0.2.0/24``), variable, value, reason
 Given = tuple[str, str, str, str]
 
@@ -205,11 +205,6 @@ def _words(network: Network, networks: Mapping[Network, Sequence[Given]]) -> str
         if not _BARE.match(value):
             raise ValueError(f"{name}: {value!r} cannot stand in an access file")
     return ",".join(f"{name}={value}" for name, value in found.items())
-
-
-def holds(outer: Network, inner: Network) -> bool:
-    """Whether all of ``inner`` is in ``outer``; networks of another version are in none."""
-    return outer.prefixlen <= inner.prefixlen and inner.network_address in outer
 
 
 def keys(network: Network) -> list[str]:

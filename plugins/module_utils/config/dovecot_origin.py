@@ -21,12 +21,11 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Callable, Optional, Union
+from typing import Callable, Optional
 
 from ..model import Setting
 from .dovecot import filters
-
-Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+from .networks import Network
 
 # Names of 2.3 that still work, with a warning, beside the one they stand for.
 OLD_NAMES: dict[str, tuple[str, ...]] = {
