@@ -126,6 +126,23 @@ def test_a_weak_server_looks_at_a_login_without_tls(door: str) -> None:
     assert re.match(r"b NO .*[Ll]ogin failed|\+OK Password required", answer), answer
 
 
+def test_a_vantage_host_sees_what_the_controller_sees(
+    reported: Any, audit: tuple[int, dict[str, Any]], on: Callable[[str], Any]
+) -> None:
+    hosts = ("dovecot-bookworm", "courier-trixie")
+    limit = f"--limit={','.join(hosts)}"
+    code, there = reported("audit", limit, "--extra-vars=mail_tls_vantage=nomail")
+    assert code == 0
+    for host in hosts:
+        told = [
+            {(f["check_id"], f["subject"], f["status"]) for f in findings(report, host)}
+            for report in (audit[1], there)
+        ]
+        assert told[0] == told[1]
+        log = on(host).run("journalctl --quiet --no-pager --output=cat").stdout
+        assert f"{ipv4(HOSTS['nomail'])}" in log
+
+
 @pytest.fixture(scope="session")
 def gone(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """Options that add a host named gone, which cannot be reached."""
