@@ -1,14 +1,13 @@
 # Copyright (c) 2026, the postmaster.tls authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Action of postmaster.tls.report: postures of all hosts → report.json and a summary."""
+"""Action of postmaster.tls.report: postures of all hosts → the report's files and a summary."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-import tempfile
 from datetime import datetime, timezone
 from typing import Any, Optional
 
@@ -19,10 +18,12 @@ from ansible.utils.display import Display
 from ..module_utils.model import Posture, Problem
 from ..module_utils.plain import from_plain
 from ..plugin_utils import policy
+from ..plugin_utils.report import files
+from ..plugin_utils.report.formats import FORMATS, SOURCE, make
 from ..plugin_utils.report.json import document
 from ..plugin_utils.report.terminal import summary
 
-REPORT = "report.json"
+REPORT = FORMATS[SOURCE].file
 _LIMIT = 256 * 1024 * 1024
 
 
@@ -45,6 +46,12 @@ class ActionModule(ActionBase):
                 "variable": {"type": "str", "required": True},
                 "profile": {"type": "str", "default": "intermediate"},
                 "directory": {"type": "path", "required": True},
+                "formats": {
+                    "type": "list",
+                    "elements": "str",
+                    "choices": list(FORMATS),
+                    "default": [SOURCE],
+                },
                 "summary": {"type": "bool", "default": True},
             }
         )
@@ -55,14 +62,15 @@ class ActionModule(ActionBase):
                 _posture(host, variables["hostvars"], args, now)
                 for host in variables.get("ansible_play_hosts_all", [])
             ]
-            path = os.path.join(args["directory"], REPORT)
-            made = document(postures, profile, now, _previous(path))
-            _write(path, made)
+            before = _previous(os.path.join(args["directory"], REPORT))
+            made = document(postures, profile, now, before)
+            paths = files.write(args["directory"], make(made, args["formats"]))
         except (policy.PolicyError, OSError, ValueError) as error:
             raise AnsibleActionFail(f"the report could not be written: {error}") from None
         if args["summary"]:
-            Display().display(summary(made, 80, colour=_colour()) + f"\nreport: {path}")
-        return {"changed": False, "path": path, "summary": made["summary"]}
+            said = [summary(made, 80, colour=_colour()), *(f"report: {path}" for path in paths)]
+            Display().display("\n".join(said))
+        return {"changed": False, "path": paths[0], "files": paths, "summary": made["summary"]}
 
 
 def _posture(host: str, hostvars: Any, args: dict[str, Any], now: datetime) -> Posture:
@@ -85,17 +93,6 @@ def _previous(path: str) -> Optional[dict[str, Any]]:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) and "hosts" in found else None
-
-
-def _write(path: str, made: dict[str, Any]) -> None:
-    """Write whole and rename: a reader never sees half a report."""
-    directory = os.path.dirname(path) or "."
-    os.makedirs(directory, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{REPORT}.", dir=directory)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-        # Without indentation: only so is the encoder the quick one, and programs read this.
-        handle.write(json.dumps(made) + "\n")
-    os.replace(temporary, path)
 
 
 def _colour() -> bool:

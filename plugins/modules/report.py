@@ -8,13 +8,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: report
-short_description: Write report.json of all hosts of the play and print a summary
+short_description: Write the report of all hosts of the play and print a summary
 version_added: 0.1.0
 author:
   - The postmaster.tls authors (@postmaster-tls)
 description:
   - Collects what P(postmaster.tls.posture#module) returned for each host of the play, writes
-    C(report.json) on the controller and prints a summary of at most 80 columns.
+    C(report.json) on the controller, and the same in the other formats that are asked for, and
+    prints a summary of at most 80 columns.
+  - All files are replaced whole and together; where one cannot be written, all stay as they were.
   - Hosts of the play without a posture are in the report as not observed.
   - Runs on the controller and touches no host; use it with C(run_once).
 options:
@@ -31,6 +33,14 @@ options:
     description: Folder on the controller; made if it is missing.
     type: path
     required: true
+  formats:
+    description:
+      - What is written, each into a file of its own. See C(docs/report.md) for who reads what.
+      - V(json) is always written, since the others are made of it and the next run compares with it.
+    type: list
+    elements: str
+    choices: [json]
+    default: [json]
   summary:
     description: Whether to print the summary.
     type: bool
@@ -49,10 +59,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 path:
-  description: The report.
+  description: The report that the others are made of.
   returned: success
   type: str
   sample: reports/report.json
+files:
+  description: All files that were written, C(report.json) first.
+  returned: success
+  type: list
+  elements: str
+  sample: [reports/report.json]
 summary:
   description: Counts over all hosts.
   returned: success

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The formats of the report by name: which file, made by which function, read by whom.
+
+Each function takes a document of report/json.py and nothing else, and returns the whole text of
+the file. What is text in the document is hostile to each of them; each escapes for its own format.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format's file, and who may read it: the report tells what is weak on which host."""
+
+    file: str
+    make: Callable[[Document], str]
+    mode: int = 0o600
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file's name, text and mode, before it is written."""
+
+    name: str
+    text: str
+    mode: int
+
+
+def _json(document: Document) -> str:
+    # Without indentation: only so is the encoder the quick one, and programs read this.
+    return json.dumps(document) + "\n"
+
+
+SOURCE = "json"
+"""The format that all others are made of, and that the next run compares with."""
+
+FORMATS: Mapping[str, Format] = {
+    SOURCE: Format("report.json", _json),
+}
+"""The choices of the option ``formats``, in the order of the documentation."""
+
+
+def make(document: Document, names: Iterable[str]) -> list[Made]:
+    """The files of these formats, ``json`` among them whether it is named or not.
+
+    Raises ValueError for a name that is no format.
+    """
+    wanted = dict.fromkeys((SOURCE, *names))
+    unknown = [name for name in wanted if name not in FORMATS]
+    if unknown:
+        choices = ", ".join(FORMATS)
+        raise ValueError(f"there is no format {unknown[0]!r}; choose among: {choices}")
+    rows = (FORMATS[name] for name in wanted)
+    return [Made(row.file, row.make(document), row.mode) for row in rows]
