@@ -12,7 +12,7 @@ set -euo pipefail
 part=${1:-dev}
 python_packages="ca-certificates git python3-venv"
 lab_packages="aardvark-dns iproute2 iptables mmdebstrap netavark nftables openssh-client podman runc uidmap"
-tool_packages="gnutls-bin mmdebstrap openssl shellcheck"
+tool_packages="gnutls-bin mmdebstrap openssl postgresql shellcheck"
 test_packages="curl sslscan testssl.sh"
 case $part in
 run) packages="$python_packages $lab_packages" ;;
