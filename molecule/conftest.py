@@ -60,7 +60,8 @@ def reported(
 
     def run(name: str, *options: str) -> tuple[int, dict[str, Any]]:
         folder = tmp_path_factory.mktemp(name)
-        done = playbook(name, f"--extra-vars=mail_tls_report_dir={folder}", *options)
+        history = f"--extra-vars=mail_tls_history={folder}/history.sqlite"
+        done = playbook(name, f"--extra-vars=mail_tls_report_dir={folder}", history, *options)
         report = folder / "report.json"
         assert report.exists(), done.stdout + done.stderr
         return done.returncode, json.loads(report.read_text(encoding="utf-8"))

@@ -18,6 +18,8 @@ from ansible.utils.display import Display
 from ..module_utils.model import Posture, Problem
 from ..module_utils.plain import from_plain
 from ..plugin_utils import policy
+from ..plugin_utils.history.place import NOWHERE, find
+from ..plugin_utils.history.run import DAYS, keep
 from ..plugin_utils.report import files
 from ..plugin_utils.report.formats import FORMATS, SOURCE, make
 from ..plugin_utils.report.json import document
@@ -53,6 +55,9 @@ class ActionModule(ActionBase):
                     "default": [SOURCE],
                 },
                 "summary": {"type": "bool", "default": True},
+                "history": {"type": "str", "default": NOWHERE},
+                "history_days": {"type": "int", "default": DAYS},
+                "command": {"type": "str", "default": "audit"},
             }
         )
         now = datetime.now(timezone.utc)
@@ -64,13 +69,15 @@ class ActionModule(ActionBase):
             ]
             before = _previous(os.path.join(args["directory"], REPORT))
             made = document(postures, profile, now, before)
+            kept = keep(_place(args, variables), made, args["command"], now, args["history_days"])
             paths = files.write(args["directory"], make(made, args["formats"]))
         except (policy.PolicyError, OSError, ValueError) as error:
             raise AnsibleActionFail(f"the report could not be written: {error}") from None
         if args["summary"]:
             said = [summary(made, 80, colour=_colour()), *(f"report: {path}" for path in paths)]
             Display().display("\n".join(said))
-        return {"changed": False, "path": paths[0], "files": paths, "summary": made["summary"]}
+        result = {"changed": False, "path": paths[0], "files": paths, "summary": made["summary"]}
+        return {**result, "run": kept.id, "warnings": [kept.warning] if kept.warning else []}
 
 
 def _posture(host: str, hostvars: Any, args: dict[str, Any], now: datetime) -> Posture:
@@ -83,6 +90,12 @@ def _posture(host: str, hostvars: Any, args: dict[str, Any], now: datetime) -> P
     problem = Problem("the host could not be observed: it was not reached, or observing it failed")
     at = now.isoformat(timespec="seconds")
     return Posture(str(host), at, args["profile"], problems=(problem,))
+
+
+def _place(args: dict[str, Any], variables: dict[str, Any]) -> Optional[str]:
+    """Where the history of this run is."""
+    sources = [str(source) for source in variables.get("ansible_inventory_sources") or ()]
+    return find(args["history"], sources, args["directory"])
 
 
 def _previous(path: str) -> Optional[dict[str, Any]]:

@@ -45,6 +45,23 @@ options:
     description: Whether to print the summary.
     type: bool
     default: true
+  history:
+    description:
+      - Where the run is kept, beside the report. A file, made if it is missing (SQLite, on a local disk), or a URL that
+        begins with C(postgresql://), which needs psycopg 3 on the controller. V(none) keeps nothing.
+      - Empty means C(.mail_tls/history.sqlite) in the folder of the first inventory of the run, a hidden folder
+        because Ansible reads all other files of an inventory folder as inventories.
+      - A history that cannot be written is a warning. The password of a URL is shown in no message.
+    type: str
+    default: none
+  history_days:
+    description: Days after which a run is forgotten. What is open, and the newest baseline of a host, is not.
+    type: int
+    default: 400
+  command:
+    description: What the run is called in the history.
+    type: str
+    default: audit
 extends_documentation_fragment:
   - postmaster.tls.attributes
 """
@@ -54,6 +71,7 @@ EXAMPLES = r"""
   postmaster.tls.report:
     variable: audit_result
     directory: reports
+    history: /srv/mail/history.sqlite
   run_once: true
 """
 
@@ -74,4 +92,9 @@ summary:
   returned: success
   type: dict
   sample: {hosts: 4, pass: 3, fail: 1}
+run:
+  description: The name of the run in the history, C(null) where none was kept.
+  returned: success
+  type: str
+  sample: 0f8c6a4f2b7b4c2e9a5d3f1e7c6b5a40
 """

@@ -49,7 +49,11 @@ class Sqlite:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(path, timeout=self._wait, isolation_level=None)
-        self._settle(connection)
+        try:
+            self._settle(connection)
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     def _settle(self, connection: sqlite3.Connection) -> None:

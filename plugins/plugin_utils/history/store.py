@@ -164,7 +164,7 @@ class History:
             " WHERE host = ? ORDER BY at DESC LIMIT 1",
             (host,),
         )
-        return Baseline(host, *rows[0][:4], document=_joined(rows[0][4:])) if rows else None
+        return Baseline(host, *rows[0][:4], _joined(rows[0][4:])) if rows else None
 
     def items(self, kind: Optional[str] = None, open_only: bool = True) -> list[Item]:
         """Episodes by host, oldest first: the open ones, or all of them."""
