@@ -164,7 +164,10 @@ class History:
             " WHERE host = ? ORDER BY at DESC LIMIT 1",
             (host,),
         )
-        return Baseline(host, *rows[0][:4], _joined(rows[0][4:])) if rows else None
+        if not rows:
+            return None
+        at, run, who, reason, *packed = rows[0]
+        return Baseline(host, at, run, who, reason, _joined(packed))
 
     def items(self, kind: Optional[str] = None, open_only: bool = True) -> list[Item]:
         """Episodes by host, oldest first: the open ones, or all of them."""
