@@ -48,6 +48,24 @@ if [ -n "$missing" ]; then
     }
 fi
 
+# promtool FOLDER: Debian has it only beside a server, which its package starts; so it is taken out alone.
+promtool() {
+    local work
+    [ ! -x "$1/promtool" ] || return 0
+    echo "fetching promtool out of Debian's package prometheus" >&2
+    work=$(mktemp -d)
+    (
+        cd "$work"
+        apt-get download -q prometheus || { apt-get update -q && apt-get download -q prometheus; }
+        dpkg-deb -x prometheus_*.deb .
+    ) >"$work/log" 2>&1 </dev/null || {
+        cat "$work/log" >&2
+        die "promtool could not be fetched; see the words of apt-get above, and check /etc/apt/sources.list and the network"
+    }
+    install -m 755 "$work/usr/bin/promtool" "$1/promtool"
+    rm -rf "$work"
+}
+
 # Two setups at once would tread on each other.
 mkdir -p "$cache"
 exec 9>"$cache/setup.lock"
@@ -62,5 +80,8 @@ case $("$python" -c 'import sys; print(sys.version_info[1])') in
 esac
 case $part in
 run) venv "$cache/run" "$python" "$root/scripts/locks/core-$core.txt" ;;
-*) venv "$root/.venv" "$python" "$root/requirements-dev.txt" ;;
+*)
+    venv "$root/.venv" "$python" "$root/requirements-dev.txt"
+    promtool "$root/.venv/bin"
+    ;;
 esac

@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..policy import load_checks
+from . import csv, cyclonedx, junit, markdown, prometheus, sarif, terminal
+
 Document = Mapping[str, Any]
 
 
@@ -45,6 +48,14 @@ SOURCE = "json"
 
 FORMATS: Mapping[str, Format] = {
     SOURCE: Format("report.json", _json),
+    "text": Format("report.txt", terminal.summary),
+    "markdown": Format("report.md", lambda made: markdown.summary(made, load_checks())),
+    "csv": Format("report.csv", csv.ports),
+    "csv_findings": Format("findings.csv", csv.findings),
+    "junit": Format("report.junit.xml", junit.suites),
+    "sarif": Format("report.sarif", lambda made: sarif.log(made, load_checks())),
+    "prometheus": Format(prometheus.FILE, prometheus.metrics, 0o644),
+    "cyclonedx": Format("report.cdx.json", cyclonedx.bom),
 }
 """The choices of the option ``formats``, in the order of the documentation."""
 
