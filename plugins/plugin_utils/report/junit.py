@@ -30,7 +30,8 @@ def suites(document: Document) -> str:
     made = [_Suite(host) for host in document["hosts"]]
     profile = document["profile"]
     name = f"postmaster.tls {safe(profile['name'])} {safe(profile['version'])}"
-    counts = {word: sum(suite.counts[word] for suite in made) for word in _COUNTED}
+    # The schema has no sum of the skipped ones.
+    counts = {word: sum(suite.counts[word] for suite in made) for word in _COUNTED[:3]}
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', _tag("testsuites", name=name, **counts)]
     for suite in made:
         lines += suite.lines()

@@ -148,9 +148,8 @@ def _result(host: Document, found: Document, rules: Mapping[str, int]) -> Value:
 def _words(host: Document, found: Document) -> str:
     place = safe(found["subject"]) or safe(host["host"])
     said = safe(found["actual"]) or safe(found["status"])
-    return (
-        f"{place}: {said}. Expected: {safe(found['expected'])}. Cure: {safe(found['remediation'])}"
-    )
+    expected, cure = safe(found["expected"]), safe(found["remediation"])
+    return f"{said}; on {place}. Expected: {expected}. Cure: {cure}"
 
 
 def _waiver(found: Document) -> Value:

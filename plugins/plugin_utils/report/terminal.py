@@ -42,6 +42,7 @@ _SEVERITIES = tuple(_COLOURS)
 _RANK = {"fail": 0, "error": 1, "none": 3, "pass": 2}
 _UNSEEN = ("error", "not_checked")
 _SMALL = ("low", "info")
+_ID = 10
 _NARROWEST = 40
 # From how many hosts on blocks are more than a person reads.
 _FLEET = 13
@@ -184,8 +185,9 @@ def _finding(
     """What is wrong, where, and the cure; ``cures`` are those that were told already."""
     first = group[0]
     severity = safe(first["severity"])
-    label = f"  {pad(severity, 9)}{safe(first['check_id'])}  "
-    head, *more = indented(safe(first["actual"]), width, label, " " * columns(label)) or [label]
+    label = f"  {pad(severity, 9)}{cut(safe(first['check_id']), _ID)}  "
+    text = safe(first["actual"]).strip() or "(nothing said)"
+    head, *more = indented(text, width, label, " " * columns(label))
     yield _paint(head, _COLOURS.get(severity, "33"), colour)
     yield from more
     told = [("on", ports.words([finding["subject"] for finding in group]))]
@@ -202,7 +204,7 @@ def _details(group: Sequence[Document], cures: dict[str, str]) -> Iterator[tuple
     for text in list(evidence)[:3]:
         yield "seen", cut(text, _SEEN)
     cure, told = safe(first["remediation"]), cures.get(first["remediation"])
-    cures.setdefault(first["remediation"], safe(first["check_id"]))
+    cures.setdefault(first["remediation"], cut(safe(first["check_id"]), _ID))
     yield "cure", f"as for {told}" if told else cure
 
 
@@ -218,7 +220,7 @@ def _not_seen(
     for subject, found in by_subject.items():
         alike.setdefault(tuple(safe(f["check_id"]) for f in found), []).append(subject)
     for checks, subjects in alike.items():
-        where = ports.words(subjects) or "the host"
+        where = ports.words(subjects).strip() or "the host"
         head, *more = indented(where, width, f"  {pad('unseen', 9)}", " " * 11)
         yield _paint(head, "33", colour)
         yield from more

@@ -120,5 +120,5 @@ def test_hostile_text_is_no_formula_and_no_cell_of_its_own(text: str) -> None:
         assert [cell for cell in cells if FORMULA.match(cell.lstrip())] == []
         # Where a semicolon is taken for the separator, cells begin in the middle of ours.
         other = reader.reader(io.StringIO(made, newline=""), delimiter=";")
-        cells = [cell.lstrip(' "') for row in other for cell in row]
+        cells = [cell.lstrip(' "\r\n') for row in other for cell in row]
         assert [cell for cell in cells if FORMULA.match(cell)] == []

@@ -80,6 +80,25 @@ def test_what_is_good_is_green() -> None:
     assert (suite.failures, suite.errors) == (0, 0)
 
 
+ATTRIBUTES = {
+    "testsuites": {"name", "tests", "failures", "errors"},
+    "testsuite": {"name", "tests", "failures", "errors", "skipped", "time", "timestamp"},
+    "testcase": {"classname", "name", "time"},
+    "failure": {"type", "message"},
+    "error": {"type", "message"},
+    "skipped": {"message"},
+    "system-err": set(),
+}
+"""Of each element those that junit-10.xsd has, and no more; the whole schema is Jenkins' own."""
+
+
+def test_elements_and_attributes_are_those_of_the_schema() -> None:
+    for element in ElementTree.fromstring(junit.suites(report())).iter():
+        assert set(element.attrib) == ATTRIBUTES[element.tag]
+        inner = [child.tag for child in element]
+        assert inner == sorted(inner, key=lambda tag: tag == "system-err")
+
+
 @given(TEXTS)
 @EXAMPLES
 def test_hostile_text_stays_text(text: str) -> None:

