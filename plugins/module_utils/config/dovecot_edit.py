@@ -52,18 +52,20 @@ _NEW_NAMES = {old: new for new, olds in OLD_NAMES.items() for old in olds}
 
 Read = Callable[[str], Optional[str]]
 Glob = Callable[[str], Sequence[str]]
+Scoped = tuple[str, str, str, str]
+"""A setting for some clients: scope (``remote=192.0.2.0/24``), name, value, reason."""
 
 
 @dataclass(frozen=True)
 class Wanted:
     """What the edited configuration must say: global settings, and lines that must not stand.
 
-    ``scoped`` are settings for some clients: scope (``remote=192.0.2.0/24``), name, value, reason.
+    A ``scoped`` one without a reason keeps the one that it has in our file already.
     """
 
     settings: tuple[tuple[str, str], ...]
     overrides: tuple[tuple[Origin, str], ...] = ()  # where, and the setting's name
-    scoped: tuple[tuple[str, str, str, str], ...] = ()
+    scoped: tuple[Scoped, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,25 +109,55 @@ def edit(main: str, read: Read, glob: Glob, wanted: Wanted) -> dict[str, str]:
     return {path: text for path, text in new.items() if text != read(path)}
 
 
-def drop_in_text(
-    wanted: Sequence[tuple[str, str]], scoped: Sequence[tuple[str, str, str, str]] = ()
-) -> str:
+def drop_in_text(wanted: Sequence[tuple[str, str]], scoped: Sequence[Scoped] = ()) -> str:
     """The whole text of our own file; ValueError for a value that no line can hold."""
     text = HEADER + "".join(f"{name} = {_written(name, value)}\n" for name, value in wanted)
     blocks: dict[tuple[str, str], list[str]] = {}
     for scope, name, value, reason in scoped:
-        line = f"  {name} = {_written(name, value)}\n"
-        blocks.setdefault((scope, reason), []).append(line)
+        blocks.setdefault((scope, reason), []).append(f"{_setting(name, value)}\n")
     return text + "".join(_block(*key, lines) for key, lines in blocks.items())
 
 
 def _block(scope: str, reason: str, lines: Sequence[str]) -> str:
+    # A comment goes on in the next line where it ends with a backslash.
+    said = f"# {' '.join(reason.split())}".rstrip("\\ ") + "\n" if reason.strip() else ""
+    return f"{said}{_opening(scope)}\n{''.join(lines)}}}\n"
+
+
+def _opening(scope: str) -> str:
     kind, _equals, value = scope.partition("=")
     if kind not in _SCOPES or not _SCOPE_VALUE.fullmatch(value):
         raise ValueError(f"{scope!r} is no scope that can be written")
-    # A comment goes on in the next line where it ends with a backslash.
-    said = f"# {' '.join(reason.split())}".rstrip("\\ ") + "\n" if reason.strip() else ""
-    return f"{said}{kind} {value} {{\n{''.join(lines)}}}\n"
+    return f"{kind} {value} {{"
+
+
+def _setting(name: str, value: str) -> str:
+    return f"  {name} = {_written(name, value)}"
+
+
+def _explained(text: str, scoped: Sequence[Scoped]) -> list[Scoped]:
+    """``scoped`` with the reasons that ``text``, our own file, gives for what comes without one.
+
+    Whoever writes that file for something else (a certificate, stage 0) knows the settings in it
+    and not why somebody asked for them.
+    """
+    given = _reasons(text)
+    return [(s, n, v, r or given.get((_opening(s), _setting(n, v)), "")) for s, n, v, r in scoped]
+
+
+def _reasons(text: str) -> dict[tuple[str, str], str]:
+    """The line that opens a block and a line in it → the comment above the block."""
+    found, opening, reason = dict[tuple[str, str], str](), "", ""
+    for line in text.removeprefix(HEADER).split("\n"):
+        if line.startswith("# ") and not opening:
+            reason = line[2:]
+        elif line.endswith(" {"):
+            opening = line
+        elif opening and line != "}":
+            found[opening, line] = reason
+        else:
+            opening = reason = ""
+    return found
 
 
 def _written(name: str, value: str) -> str:
@@ -172,7 +204,8 @@ def _drop_in(document: Document, read: Read, wanted: Wanted) -> dict[str, str]:
     ]
     folders = [pattern[: -len("*.conf")] for pattern in included if _ANY_CONF.match(pattern)]
     path = folders[-1] + DROP_IN if folders else relative_to(document.main, DROP_IN)
-    new = {path: drop_in_text(wanted.settings, wanted.scoped)}
+    scoped = _explained(read(path) or "", wanted.scoped)
+    new = {path: drop_in_text(wanted.settings, scoped)}
     if not folders and path not in included:
         text = read(document.main) or ""
         gap = "" if text.endswith("\n") or not text else "\n"

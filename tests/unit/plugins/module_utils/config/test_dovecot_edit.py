@@ -300,6 +300,33 @@ def test_overrides_and_later_lines_of_one_file_go_together() -> None:
 # Texts
 
 
+NETWORK = "remote=192.0.2.0/24"
+EXCEPTED = (
+    (NETWORK, "auth_allow_cleartext", "yes", "the lift's alarm"),
+    (NETWORK, "ssl_min_protocol", "TLSv1", "an old printer"),
+    ("remote=198.51.100.7", "ssl_cipher_list", "ALL:@SECLEVEL=0", ""),
+)
+
+
+@pytest.mark.parametrize("settings_before", [(), REQUIRED])
+def test_who_does_not_know_the_reasons_leaves_them(settings_before: tuple[tuple[str, str]]) -> None:
+    """A certificate and stage 0 write our file too."""
+    before = drop_in_text(settings_before, EXCEPTED)
+    unknown = tuple((*each[:3], "") for each in EXCEPTED)
+    tree = Tree({MAIN: STOCK, OURS: before})
+    wanted = Wanted((*settings_before, ("ssl_server_cert_file", "/new")), scoped=unknown)
+    (text,) = edit(MAIN, tree.read, tree.glob, wanted).values()
+    assert text == drop_in_text(wanted.settings, EXCEPTED)
+
+
+def test_a_reason_that_is_given_wins_and_no_other_scope_inherits_one() -> None:
+    tree = Tree({MAIN: STOCK, OURS: drop_in_text(REQUIRED, EXCEPTED)})
+    scope, name, value, _reason = EXCEPTED[0]
+    now = ((scope, name, value, "a new one"), ("remote=203.0.113.0/24", name, value, ""))
+    (text,) = edit(MAIN, tree.read, tree.glob, Wanted(REQUIRED, scoped=now)).values()
+    assert text == drop_in_text(REQUIRED, now)
+
+
 def test_our_file_says_whose_it_is() -> None:
     assert drop_in_text([("ssl", "required")]) == f"{HEADER}ssl = required\n"
     assert all(line.startswith("#") for line in HEADER.splitlines())
