@@ -26,18 +26,34 @@ def bring(
     """``reload`` or ``restart`` those of ``units`` that run, start the others.
 
     Where only some are ``concerned``, the others are left alone while they run. ``None`` when
-    systemd says it is done, else a sentence.
+    systemd says it is done, else a sentence. Restarts come one after the other: each port is
+    closed for a shorter time, and the first one that fails keeps the sessions of the others.
     """
     active = [unit.name for unit in host.units(units) if unit.active] if units else []
     dead = [name for name in units if name not in active]
     active = [name for name in active if concerned is None or name in concerned]
     if verb == "restart":
         _forget_starts(active)
-    problem = _systemctl(verb, active)
+    problem = _TELL[verb](active)
     if problem:
         dead += [unit.name for unit in host.units(active) if not unit.active]
     _forget_starts(dead)
     return _systemctl("start", dead) or (None if set(active) <= set(dead) else problem)
+
+
+def _reload(units: Sequence[str]) -> Optional[str]:
+    return _systemctl("reload", units)
+
+
+def _restart_in_turn(units: Sequence[str]) -> Optional[str]:
+    for unit in units:
+        problem = _systemctl("restart", [unit])
+        if problem:
+            return problem
+    return None
+
+
+_TELL = {"reload": _reload, "restart": _restart_in_turn}
 
 
 def _forget_starts(units: Sequence[str]) -> None:

@@ -49,7 +49,10 @@ def systemd(monkeypatch: pytest.MonkeyPatch) -> Systemd:
     ("verb", "commands"),
     [
         ("reload", [f"reload {A} {B}"]),
-        ("restart", [f"reset-failed {A} {B}", f"restart {A} {B}"]),  # past the limit of starts
+        (
+            "restart",
+            [f"reset-failed {A} {B}", f"restart {A}", f"restart {B}"],
+        ),  # past the limit of starts
     ],
 )
 def test_what_runs_reads_its_configuration(
@@ -57,6 +60,14 @@ def test_what_runs_reads_its_configuration(
 ) -> None:
     assert services.bring((A, B), verb) is None
     assert systemd.commands == commands
+
+
+def test_a_restart_that_fails_keeps_the_sessions_of_the_next(systemd: Systemd) -> None:
+    systemd.failing, systemd.dies = {"restart"}, {A}
+    said = services.bring((A, B), "restart")
+    assert said is not None
+    assert f"restart {B}" not in systemd.commands
+    assert systemd.commands[-1] == f"start {A}"
 
 
 def test_no_units_no_commands(systemd: Systemd) -> None:
