@@ -43,8 +43,13 @@ from ansible_collections.postmaster.tls.plugins.module_utils.rehearsal import de
 
 TIMEOUT = 4
 """Seconds of the switch, where one waits for it."""
-LATE = 10
+LATE = 10.0
 """Seconds after its time in which a change that nobody confirmed is gone."""
+CROWD = 4.0
+"""Processes that wait for each processor, up to which that holds.
+
+The containers of the lab may not go before others (nice(2)), as the switch does on a real host.
+"""
 
 pytestmark = pytest.mark.usefixtures("unbroken")
 
@@ -56,15 +61,23 @@ def opened(seconds: float, **more: Any) -> dict[str, dict[str, Any]]:
     return answers
 
 
+def late() -> float:
+    """LATE, and a second more for each process beyond CROWD that waits for a processor."""
+    waiting = os.getloadavg()[0] / (os.cpu_count() or 1)
+    return LATE + max(0.0, waiting - CROWD)
+
+
 def healed_in_time(host: Host) -> None:
     """The open change is taken back when its time is over, not before, and soon.
 
     The deadline is one of CLOCK_MONOTONIC, which all containers have in common with this machine.
     """
     deadline = float(json.loads(host.open_change())["deadline"])
-    await_(lambda: not host.state(), "the host healed itself", TIMEOUT + LATE)
-    late = time.monotonic() - deadline
-    assert 0 < late < LATE, f"{late} seconds after the deadline"
+    bound = late()
+    await_(lambda: not host.state(), "the host healed itself", deadline - time.monotonic() + bound)
+    after = time.monotonic() - deadline
+    print(f"\n{host.name}: healed {after:.1f} s after its time, of {bound:.1f}")
+    assert after > 0, f"{-after} seconds before the deadline"
     last = host.journal()[-1]
     assert (last["what"], last["reason"]) == ("reverted", "nobody confirmed it in time")
 
@@ -112,7 +125,7 @@ def test_a_controller_that_is_killed_leaves_healed_hosts(state: str) -> None:
     killed_at(state, TIMEOUT, signal.SIGCONT)
 
     def healed(host: Host) -> None:
-        await_(lambda: not host.state(), "the host healed itself", TIMEOUT + LATE)
+        await_(lambda: not host.state(), "the host healed itself", TIMEOUT + late())
         assert host.journal()[-1]["what"] == "reverted"
 
     everywhere(healed)
@@ -296,7 +309,7 @@ def test_a_controller_that_is_killed_leaves_healed_hosts_without_systemd() -> No
 
     def healed(host: Host) -> None:
         assert json.loads(host.open_change())["switch"] == "process"
-        await_(lambda: not host.state(), "the host healed itself", TIMEOUT + LATE)
+        await_(lambda: not host.state(), "the host healed itself", TIMEOUT + late())
         last = host.journal()[-1]
         assert (last["what"], last["reason"]) == ("reverted", "nobody confirmed it in time")
 

@@ -55,6 +55,7 @@ class Etc:
         monkeypatch.setattr(courier_change, "running", lambda: ())
         monkeypatch.setattr(settle.scratch, "sweep", lambda: None)
         monkeypatch.setattr(program, "_at", lambda *_: None)
+        monkeypatch.setattr(os, "nice", lambda _step: 0)
         (root / "etc").mkdir()
         for name in ("a", "b", "c", "d"):
             self._write(name, f"old {name}\n" * 50, 0o640)

@@ -26,6 +26,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils import (
     change,
     courier_change,
     ledger,
+    program,
     settle,
     switch,
     transaction,
@@ -213,3 +214,19 @@ def test_each_module_that_writes_the_program_writes_the_same() -> None:
         if str(program) in brought(path, set())
     }
     assert bringing == {"server_config.py": set(), "server_certificate.py": set()}
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_what_takes_a_change_back_goes_first_where_it_may(
+    allowed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def nice(step: int) -> None:
+        asked.append(step)
+        if not allowed:
+            raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "nice", nice)
+    assert program._insist(lambda: None) == 0
+    assert asked == [program.HASTE]
