@@ -137,6 +137,28 @@ def test_the_output_of_the_run_names_nobody_however_much_it_says(user: str, told
     assert not re.search(rf"\b{user}\b", told[0])
 
 
+@pytest.mark.parametrize("how", ["counts", "hashed"])
+def test_a_report_names_people_only_where_that_was_asked_for(
+    how: str, told: Any, playbook: Playbook, tmp_path: Path
+) -> None:
+    done = playbook("impact", *options(tmp_path, f"mail_tls_report_users={how}"))
+    assert done.returncode == 0, done.stdout
+    for name in NAMES:
+        found, full = document(tmp_path, name), told[1][name]
+        assert not PEOPLE.search(json.dumps(found))
+        assert network(name) not in json.dumps(found)
+        assert (found["users"], found["locked_out"]) == (full["users"], full["locked_out"])
+        losses = [x for c in found["changes"] for x in c["losses"] or ()]
+        words = {x["user"] for x in losses if x["user"]}
+        known = {x["user"] for c in full["changes"] for x in c["losses"]}
+        assert len(words) == (len(known) if how == "hashed" else 0)
+
+
+def network(name: str) -> str:
+    """How the addresses of the lab begin, which are those of the clients."""
+    return address(name).rsplit(".", 1)[0] + "."
+
+
 def test_more_than_allowed_stops_before_anything_is_touched(
     told: Any, playbook: Playbook, on: On, folder: Path
 ) -> None:
