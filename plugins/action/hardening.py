@@ -16,7 +16,7 @@ from ..module_utils.names import source
 from ..module_utils.plain import to_plain
 from ..plugin_utils import observe, owner, policy, targets
 from ..plugin_utils.exceptions import as_waivers, read_exceptions
-from ..plugin_utils.proof import Proof
+from ..plugin_utils.proof import Measure, Proof, taken_back
 from ..plugin_utils.render.plan import Plan
 from ..plugin_utils.render.server import evidence, require_readable
 from ..plugin_utils.render.server import plan as plan_for
@@ -42,6 +42,7 @@ class ActionModule(ActionBase):
         _result, args = self.validate_argument_spec(
             {
                 "product": {"type": "str", "choices": ["dovecot", "courier"], "required": True},
+                "state": {"type": "str", "choices": list(_STATES), "default": "present"},
                 "profile": {"type": "str", "default": "intermediate"},
                 "addresses": {"type": "list", "elements": "str", "required": True},
                 "names": {"type": "list", "elements": "str", "default": []},
@@ -67,30 +68,46 @@ class ActionModule(ActionBase):
             answer = self._module("server_info", {})
         found = observe.servers(answer)
         server = next((s for s in found if s.product.value == args["product"]), None)
+        told = {"changed": False, "warnings": settled}
+        if args["state"] == "planned":
+            told.update(servers=answer["servers"], endpoints=[])
         if server is None:
-            return {"changed": False, "msg": f"{args['product']} is not on this host"}
+            return {**told, "msg": f"{args['product']} is not on this host"}
         require_readable(server)
         names = args["names"] or [str(self._variables.get("inventory_hostname", "localhost"))]
         plan = _planned(server, args, names)
-        warnings = [*settled, *_warnings(plan)]
-        result = {"changed": False, "plan": to_plain(plan), "warnings": warnings}
+        told.update(plan=to_plain(plan), warnings=[*settled, *_warnings(plan)])
         if plan.empty:
-            return {**result, "msg": f"{args['product']} meets the profile already"}
+            return {**told, "msg": f"{args['product']} meets the profile already"}
         ports = targets.configured(args["addresses"], server)
-        proof = (
-            Proof(ports, args["profile"], plan.certificate is not None, _waivers(args))
-            if self._proves(args)
-            else None
-        )
-        answer = self._module("server_config", {**_arguments(plan, server), **_order(args)})
-        result.update({k: answer.get(k) for k in _TOLD})
-        result["warnings"] = [*warnings, *answer.get("notes", []), *_not_rehearsed(answer)]
-        if answer.get("transaction"):
-            self._end(answer["transaction"], proof, result)
+        measure = _measure(plan, args)
+        if args["state"] == "planned":
+            return {**told, "endpoints": to_plain(ports), "measure": measure}
+        proof = None
+        if self._proves(args):
+            proof = Proof(ports, Measure(**measure, waivers=_waivers(args)))
+        return self._changed({**_arguments(plan, server, args), **_order(args)}, proof, args, told)
+
+    def _changed(
+        self,
+        arguments: dict[str, Any],
+        proof: Optional[Proof],
+        args: dict[str, Any],
+        told: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Carry it out; an open change is ended here, or lent to whoever asked for that."""
+        answer = self._module("server_config", arguments)
+        result = {**told, **{key: answer.get(key) for key in _TOLD}}
+        result["warnings"] += [*answer.get("notes", []), *_not_rehearsed(answer)]
+        name = answer.get("transaction")
+        if name and args["state"] == "lent":
+            return {**result, "transaction": name}
+        if name:
+            self._end(name, proof)
         return result
 
     def _proves(self, args: dict[str, Any]) -> bool:
-        return bool(args["prove"]) and not self._task.check_mode
+        return args["state"] == "present" and args["prove"] and not self._task.check_mode
 
     def _settle(self, record: Optional[dict[str, Any]], args: dict[str, Any]) -> list[str]:
         """End what a run before left open, or wait for the one that is at work; says what it was."""
@@ -107,20 +124,16 @@ class ActionModule(ActionBase):
         notes = self._module("server_config", {"state": "settled", "wait": wait}).get("notes")
         return notes or [f"The change {record['id']} of {record['who']} was open and has ended"]
 
-    def _end(self, name: str, proof: Optional[Proof], result: dict[str, Any]) -> None:
+    def _end(self, name: str, proof: Optional[Proof]) -> None:
         """Confirm the open change once its ports are proven from here, else take it back."""
         problems = proof.problems() if proof else []
         if not problems:
             self._module("server_config", {"state": "confirmed", "transaction": name})
             return
-        reason = "; ".join(problems)
-        arguments = {"state": "reverted", "transaction": name, "reason": reason}
+        arguments = {"state": "reverted", "transaction": name, "reason": "; ".join(problems)}
         said = self._module("server_config", arguments)["msg"]
-        again = proof.not_served() if proof else []
-        state = f"; from here {'; '.join(again)}" if again else ", and every port serves as before"
-        raise AnsibleActionFail(
-            f"{reason}. That cannot be left so. {said}{state}", result={"changed": False}
-        )
+        still = proof.not_served() if proof else []
+        raise AnsibleActionFail(taken_back(problems, said, still), result={"changed": False})
 
     def _module(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self._execute_module(
@@ -133,6 +146,7 @@ class ActionModule(ActionBase):
         return answer
 
 
+_STATES = ("present", "lent", "planned")
 _TOLD = ("changed", "paths", "generation", "diff", "rehearsal", "switch")
 
 
@@ -143,6 +157,15 @@ def _planned(server: ServerConfig, args: dict[str, Any], names: list[str]) -> Pl
         return evidence(server, profile)
     held = read_exceptions(args["exceptions"])
     return plan_for(server, profile, names, held, datetime.now(timezone.utc).date())
+
+
+def _measure(plan: Plan, args: dict[str, Any]) -> dict[str, Any]:
+    """By what the ports are compared; stage 0 leaves those alone that served no TLS before."""
+    return {
+        "profile": args["profile"],
+        "new_certificate": plan.certificate is not None,
+        "served_only": args["stage"] == "evidence",
+    }
 
 
 def _waivers(args: dict[str, Any]) -> list[dict[str, Any]]:
@@ -174,7 +197,7 @@ def _warnings(plan: Plan) -> list[str]:
     return [*plan.notes, *([stopgap] if stopgap else [])]
 
 
-def _arguments(plan: Plan, server: ServerConfig) -> dict[str, Any]:
+def _arguments(plan: Plan, server: ServerConfig, args: dict[str, Any]) -> dict[str, Any]:
     """The plan as the arguments of server_config."""
     plain = to_plain(plan)
     listeners = [
@@ -196,4 +219,5 @@ def _arguments(plan: Plan, server: ServerConfig) -> dict[str, Any]:
         "certificate": plain["certificate"],
         "modes": plain["modes"],
         "listeners": listeners,
+        "served_only": args["stage"] == "evidence",
     }

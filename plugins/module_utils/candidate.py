@@ -68,6 +68,7 @@ def build(
             made.candidate, made.now, _kinds(listeners, open_now)
         ),
         listeners=listeners,
+        served_only=params.get("served_only", False),
         hidden={**pem.hidden(), **made.hidden},
         prove=prove,
     )

@@ -54,8 +54,9 @@ class Change:
 
     ``hidden`` maps the paths whose content never appears in a diff (a key, or what is made anew at
     each run) to the words that stand for it; ``check`` looks at the candidate, ``rehearse`` tries
-    it for the ports that are open; ``listeners`` are the ports of the server. ``prove`` asks for
-    more than a handshake once the server has read the new files.
+    it for the ports that are open; ``listeners`` are the ports of the server, of which those that
+    are open have to shake hands, or with ``served_only`` those that do so before. ``prove`` asks
+    for more than a handshake once the server has read the new files.
     """
 
     products: tuple[str, ...]
@@ -63,6 +64,7 @@ class Change:
     check: Step
     rehearse: Rehearse
     listeners: tuple[Endpoint, ...] = ()
+    served_only: bool = False
     hidden: Mapping[str, str] = field(default_factory=dict)
     prove: Step = lambda: None
 
@@ -156,7 +158,7 @@ def _predict(
 
 
 def _looked_at(change: Change) -> LocalProof:
-    proof = LocalProof(change.listeners)
+    proof = LocalProof(change.listeners, change.served_only)
     proof.remember()
     return proof
 

@@ -32,11 +32,12 @@ class LocalProof:
     """Remembers which ports were open, and judges whether all of them speak TLS.
 
     ``served`` are those that shook hands when they were looked at: whatever becomes of a change,
-    they have to again.
+    they have to again. With ``served_only`` no other port is judged.
     """
 
-    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+    def __init__(self, endpoints: Sequence[Endpoint], served_only: bool = False) -> None:
         self._endpoints = near(endpoints)
+        self._served_only = served_only
         self.served: tuple[Endpoint, ...] = ()
 
     @property
@@ -47,8 +48,9 @@ class LocalProof:
     def remember(self) -> None:
         """Keep the ports that are open now; a closed one is not asked of the server later."""
         seen = probe.handshakes(self._endpoints, OWN)
-        self._endpoints = [o.endpoint for o in seen if o.open]
         self.served = tuple(o.endpoint for o in seen if o.handshake)
+        is_open = [o.endpoint for o in seen if o.open]
+        self._endpoints = list(self.served) if self._served_only else is_open
 
     def judge(self) -> Optional[str]:
         """``None`` when each port completed a handshake, else a sentence about those that did not.

@@ -188,6 +188,13 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+sources:
+  description:
+    - For each address that was looked at, the one of this machine that it sees, where nothing translates it. C(null) where
+      there is no way to it.
+  returned: always
+  type: dict
+  sample: {192.0.2.1: 198.51.100.7}
 endpoints:
   description:
     - One observation for each address, port and name, in the order in which they were given. What is given twice is
@@ -383,6 +390,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.limits import OWN, SWEEP, Limits
 from ..module_utils.model import Endpoint
+from ..module_utils.names import source
 from ..module_utils.plain import from_plain, to_plain
 from ..module_utils.probe import default_endpoints, probe
 from ..module_utils.talk import Depth
@@ -479,7 +487,8 @@ def main() -> None:
         seen = probe(endpoints(params), limits(params), params["server_name"], depth)
     except ValueError as error:
         module.fail_json(msg=f"endpoint_info: {error}.")
-    module.exit_json(changed=False, endpoints=to_plain(seen))
+    sources = {address: source(address) for address in sorted({o.endpoint.host for o in seen})}
+    module.exit_json(changed=False, endpoints=to_plain(seen), sources=sources)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,15 @@ options:
     type: str
     choices: [dovecot, courier]
     required: true
+  state:
+    description:
+      - V(present) changes the server and proves the change from the controller.
+      - V(lent) changes it and leaves the change open, for P(postmaster.tls.proof#module) to confirm or to take back, or for
+        the host itself when O(confirm_timeout) is over.
+      - V(planned) changes nothing and says which ports would show the change.
+    type: str
+    choices: [present, lent, planned]
+    default: present
   profile:
     description: Name of the policy profile.
     type: str
@@ -54,7 +63,7 @@ options:
   exceptions:
     description:
       - Networks and users that somebody answers for, as in P(postmaster.tls.impact#module). Those for networks are
-        written into the configuration of Dovecot until their last day; Courier cannot make them, which is said.
+        made on the server until their last day.
     type: list
     elements: dict
     default: []
@@ -93,6 +102,28 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+endpoints:
+  description: The ports that would show the change from outside; none where nothing is to be done.
+  returned: when O(state=planned)
+  type: list
+  elements: dict
+  sample: [{host: 192.0.2.1, port: 993, service: imap, tls_mode: implicit}]
+measure:
+  description: By what P(postmaster.tls.proof#module) compares two looks at them.
+  returned: when O(state=planned) and something was to be done
+  type: dict
+  sample: {profile: intermediate, new_certificate: false, served_only: false}
+servers:
+  description: What P(postmaster.tls.server_info#module) returned, after an open change was ended.
+  returned: when O(state=planned)
+  type: list
+  elements: dict
+  sample: []
+transaction:
+  description: The open change.
+  returned: when O(state=lent) and something was changed
+  type: str
+  sample: 20261124T140144Z-141b910d
 paths:
   description: The files that changed, or would change.
   returned: when something was to be done

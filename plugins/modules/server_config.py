@@ -177,6 +177,12 @@ options:
         type: str
         choices: [implicit, starttls]
         required: true
+  served_only:
+    description:
+      - Whether only ports that complete a TLS handshake before the change have to do so after it, instead of each one
+        that is open. For a change that has nothing to do with TLS.
+    type: bool
+    default: false
   generation:
     description:
       - The change before which the files are wanted. A number, V(1) for the last change, or the
@@ -326,6 +332,7 @@ def main() -> None:
                 port={"type": "int", "required": True},
                 tls_mode={"choices": ["implicit", "starttls"], "required": True},
             ),
+            "served_only": {"type": "bool", "default": False},
             "generation": {"type": "str"},
             "transaction": {"type": "str"},
             "confirm_timeout": {"type": "int", "default": 0},

@@ -7,11 +7,15 @@ The ports are looked at before the change and after it, and judged both times by
 What makes a change go back is in docs/decisions/0005-when-a-change-goes-back.md: a port that served
 TLS and does not, and a check that passed there and fails. What failed before and fails still is no
 reason: going back would not mend it.
+
+Whoever looks, a :class:`Measure` compares: :class:`Proof` looks from the controller, and the role
+``vantage`` has another host look.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -19,70 +23,92 @@ from ..module_utils.model import Endpoint, EndpointObservation, Finding, Posture
 from ..module_utils.probe import handshakes, probe
 from . import judge, policy
 
+Seen = Sequence[EndpointObservation]
 
-class Proof:
-    """Looks at the ports when it is made, and again when it is asked.
+
+@dataclass(frozen=True)
+class Measure:
+    """By what two looks at the same ports are compared.
 
     ``new_certificate``: a stopgap replaces one that could not stay, so certificates are no reason.
-    ``waivers``: what somebody answers for is none either.
+    ``waivers``: what somebody answers for is none either. ``served_only``: the change has nothing
+    to do with ports that are open and served no TLS before.
     """
 
-    def __init__(
-        self,
-        ports: Sequence[Endpoint],
-        profile: str,
-        new_certificate: bool = False,
-        waivers: Sequence[Mapping[str, Any]] = (),
-    ) -> None:
-        self._waivers = judge.read_waivers(waivers, policy.load_checks())
-        self._ports, self._profile = tuple(ports), profile
-        self._new_certificate = new_certificate
-        self._served, findings = self._look()
-        self._passed = {_key(f) for f in findings if f.status is Status.PASS}
+    profile: str
+    new_certificate: bool = False
+    waivers: Sequence[Mapping[str, Any]] = ()
+    served_only: bool = False
 
-    def problems(self) -> list[str]:
-        """Sentences about what is worse than before, after one retry; none when all is well."""
-        found: list[str] = []
-        for _attempt in range(2):
-            found = self._worse()
-            if not found:
-                break
-        return found
-
-    def not_served(self) -> list[str]:
-        """Sentences about ports that served TLS at first and do not now."""
-        seen = handshakes(self._ports)
-        dead = [o for o in seen if o.handshake is None and o.endpoint in self._served]
-        return [_sentence(o) for o in dead]
-
-    def _worse(self) -> list[str]:
-        dead = [
-            o
-            for o in handshakes(self._ports)
-            if o.handshake is None and (o.open or o.endpoint in self._served)
+    def dead(self, before: Seen, after: Seen) -> list[str]:
+        """Sentences about ports that serve no TLS and have to."""
+        had = served(before)
+        return [
+            _sentence(o)
+            for o in after
+            if o.handshake is None and (o.endpoint in had or (o.open and not self.served_only))
         ]
+
+    def worse(self, before: Seen, after: Seen) -> list[str]:
+        """Sentences about what is worse than before; none when all is well."""
+        dead = self.dead(before, after)
         if dead:
-            return [_sentence(o) for o in dead]
-        _served, findings = self._look()
-        new = [f for f in judge.fails(findings) if _key(f) in self._passed]
-        new = [f for f in new if not (self._new_certificate and f.check_id.startswith("CRT-"))]
+            return dead
+        passed = {_key(f) for f in self._findings(before) if f.status is Status.PASS}
+        new = [f for f in judge.fails(self._findings(after)) if _key(f) in passed]
+        new = [f for f in new if not (self.new_certificate and f.check_id.startswith("CRT-"))]
         return [f"{line} since the change" for line in judge.in_words(new)]
 
-    def _look(self) -> tuple[frozenset[Endpoint], tuple[Finding, ...]]:
-        seen = probe(self._ports)
-        served = frozenset(o.endpoint for o in seen if o.handshake)
+    def _findings(self, seen: Seen) -> tuple[Finding, ...]:
         now = datetime.now(timezone.utc)
         posture = Posture(
             host="",
             observed_at=now.isoformat(timespec="seconds"),
-            profile=self._profile,
+            profile=self.profile,
             servers=(),
-            endpoints=seen,
+            endpoints=tuple(seen),
         )
-        findings = judge.judge(
-            posture, policy.load_profile(self._profile), policy.load_checks(), now
-        )
-        return served, judge.waive(findings, self._waivers, now.date())
+        checks = policy.load_checks()
+        findings = judge.judge(posture, policy.load_profile(self.profile), checks, now)
+        return judge.waive(findings, judge.read_waivers(self.waivers, checks), now.date())
+
+
+class Proof:
+    """Looks at the ports from here when it is made, and again when it is asked."""
+
+    def __init__(self, ports: Sequence[Endpoint], measure: Measure) -> None:
+        self._measure, self._before = measure, probe(ports)
+        # A host that is a name has one observation for each of its addresses.
+        self._ports = tuple(o.endpoint for o in self._before)
+
+    def problems(self) -> list[str]:
+        """Sentences about what is worse than before, after one retry; none when all is well."""
+        return self._worse() and self._worse()
+
+    def not_served(self) -> list[str]:
+        """Sentences about ports that served TLS at first and do not now."""
+        return not_served(self._before, handshakes(self._ports))
+
+    def _worse(self) -> list[str]:
+        dead = self._measure.dead(self._before, handshakes(self._ports))
+        return dead or self._measure.worse(self._before, probe(self._ports))
+
+
+def served(seen: Seen) -> frozenset[Endpoint]:
+    """The ports that shook hands."""
+    return frozenset(o.endpoint for o in seen if o.handshake)
+
+
+def not_served(before: Seen, now: Seen) -> list[str]:
+    """Sentences about ports that served TLS before and do not now."""
+    had = served(before)
+    return [_sentence(o) for o in now if o.handshake is None and o.endpoint in had]
+
+
+def taken_back(problems: Sequence[str], said: str, still: Sequence[str]) -> str:
+    """Why a change did not stay, and what the host is like now: the end of the play."""
+    state = f"; from outside {'; '.join(still)}" if still else ", and every port serves as before"
+    return f"{'; '.join(problems)}. That cannot be left so. {said}{state}"
 
 
 def _key(finding: Finding) -> tuple[str, str]:

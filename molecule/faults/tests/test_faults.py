@@ -89,22 +89,92 @@ def test_a_setting_that_ends_every_handshake_is_refused(words: Any) -> None:
         assert "Every file is as it was" not in answer["msg"], (name, answer)
 
 
+def test_a_setting_that_courier_does_not_know_breaks_nothing() -> None:
+    """Its files are shell: any name can be set, and nobody reads this one. It is kept, proven."""
+    host = Host("courier-trixie")
+    unknown = {"name": "NO_SUCH_SETTING", "value": "yes", "file": "/etc/courier/imapd-ssl"}
+    answer = host.change(unknown)
+    assert (answer["failed"], answer["changed"]) == (False, True), answer
+    assert answer["rehearsal"]["done"], answer
+    assert host.doors_closed() == []
+    back = host.module(state="restored", generation="1")
+    assert not back["failed"], back
+
+
 # ---------------------------------------------------------------------------------------------
 # Hosts that are wrong
 
 
 def test_a_port_that_another_has_taken_makes_all_go_back() -> None:
-    """Only a restart binds ports, so it is Courier's; a rehearsal has ports of its own."""
+    """Courier binds all of its ports when it is restarted; a rehearsal has ports of its own."""
     host = Host("courier-trixie")
-    taken = "import socket,time; s=socket.create_server(('', 2525)); time.sleep(60)"
-    host.run(f'python3 -c "{taken}" >/dev/null 2>&1 & echo $! >/run/taken')
-    await_(
-        lambda: "2525" in host.run("cat /proc/net/tcp | grep :09DD && echo 2525 || true"), "bound"
-    )
-    answer = host.change({"name": "PORT", "value": "110,2525", "file": "/etc/courier/pop3d"})
-    host.run("kill $(cat /run/taken); rm /run/taken")
+    with taken(host):
+        answer = host.change({"name": "PORT", "value": "110,2525", "file": "/etc/courier/pop3d"})
     assert answer.get("failed"), answer
     assert "Every file is as it was before and the server has read it again" in answer["msg"]
+
+
+DOVECOTS = tuple(name for name in NAMES if name.startswith("dovecot"))
+TAKEN = {"service": "imap", "address": "*", "port": 2525, "tls_mode": "starttls"}
+
+
+@pytest.mark.parametrize("name", DOVECOTS)
+def test_a_port_of_dovecots_that_another_has_taken_costs_no_other_port(name: str) -> None:
+    """A reload binds only ports that are new, and goes on without one that is taken.
+
+    So does this: the taken port is open and shakes no hands, so the change goes back.
+    """
+    host = Host(name)
+    with taken(host), listening(host):
+        answer = host.change(*setting(host, *HARD), **with_port(host))
+        assert answer["failed"], answer
+        assert "2525 serves no TLS with the new configuration" in answer["msg"]
+        assert "Every file is as it was before and the server has read it again" in answer["msg"]
+        assert host.doors_closed() == []
+        assert "Address already in use" in host.run("journalctl -q --no-pager -o cat -n 200")
+
+
+@pytest.mark.parametrize("name", DOVECOTS)
+def test_a_port_that_is_broken_already_does_not_stop_stage_0(name: str) -> None:
+    """To log more is no affair of a port that shakes no hands, before and after."""
+    host = Host(name)
+    wanted = {"name": "login_log_format_elements", "value": "user=<%u> %k"}
+    if host.name == "dovecot-trixie":
+        wanted["value"] = "user=<%{user}> %{ssl_security}"
+    with taken(host), listening(host):
+        answer = host.change(wanted, served_only=True, **with_port(host))
+        assert (answer["failed"], answer["changed"]) == (False, True), answer
+        back = host.module(state="restored", generation="1")
+        assert not back["failed"], back
+
+
+@contextlib.contextmanager
+def taken(host: Host) -> Iterator[None]:
+    """Port 2525 of a host in the hands of another program, which never says a word."""
+    program = "import socket,time; s=socket.create_server(('', 2525)); time.sleep(300)"
+    host.run(f'python3 -c "{program}" >/dev/null 2>&1 & echo $! >/run/taken')
+    try:
+        await_(lambda: "ok" in host.run("grep -q :09DD /proc/net/tcp && echo ok || true"), "bound")
+        yield
+    finally:
+        host.run("kill $(cat /run/taken); rm /run/taken")
+
+
+@contextlib.contextmanager
+def listening(host: Host) -> Iterator[None]:
+    """A Dovecot whose administrator has just given it that port."""
+    file = f"{host.folder}/conf.d/98-taken.conf"
+    block = "service imap-login {\n  inet_listener taken {\n    port = 2525\n  }\n}"
+    host.run(f"printf '{block}\n' >{file}")
+    try:
+        yield
+    finally:
+        host.run(f"rm {file}; systemctl reload dovecot")
+
+
+def with_port(host: Host) -> dict[str, Any]:
+    """The arguments of a change that knows of that port, as hardening would."""
+    return {"listeners": [*host.wants()["listeners"], TAKEN]}
 
 
 def test_a_full_disk_touches_nothing() -> None:

@@ -50,7 +50,7 @@ class Proof:
 @pytest.mark.parametrize("proof", [None, Proof([])])
 def test_what_is_proven_is_confirmed(proof: Any) -> None:
     node = Node()
-    node.action._end("T", proof, {})
+    node.action._end("T", proof)
     assert node.calls == [CONFIRM]
 
 
@@ -58,20 +58,20 @@ def test_what_is_proven_is_confirmed(proof: Any) -> None:
     ("not_served", "end"),
     [
         ([], "read it again, and every port serves as before"),
-        (["imap://x:993 serves no TLS"], "again; from here imap://x:993 serves no TLS"),
+        (["imap://x:993 serves no TLS"], "again; from outside imap://x:993 serves no TLS"),
     ],
 )
 def test_what_is_not_goes_back_and_the_play_fails(not_served: list[str], end: str) -> None:
     node = Node(reverted={"msg": "Every file is as it was before and the server has read it again"})
     with pytest.raises(AnsibleActionFail, match=rf"^PT-01 x: open\. .*{re.escape(end)}$"):
-        node.action._end("T", Proof(["PT-01 x: open"], not_served), {})  # type: ignore[arg-type]
+        node.action._end("T", Proof(["PT-01 x: open"], not_served))  # type: ignore[arg-type]
     assert node.calls == [{"state": "reverted", "transaction": "T", "reason": "PT-01 x: open"}]
 
 
 def test_a_confirmation_that_comes_too_late_fails_the_play() -> None:
     node = Node(confirmed={"failed": True, "msg": "the change T is not open any more: it was rev"})
     with pytest.raises(AnsibleActionFail, match="not open any more"):
-        node.action._end("T", None, {})
+        node.action._end("T", None)
 
 
 def test_nothing_open_is_nothing_to_end() -> None:

@@ -104,7 +104,7 @@ class Host:
         assert list(units) == ["test.service"]
         return self.step("activate")()
 
-    def proof(self, _endpoints: Any) -> Any:
+    def proof(self, *_: Any) -> Any:
         """What stands for the ports: one that answers as it is told."""
         return SimpleNamespace(
             remember=self.step("look"), judge=self.step("prove"), endpoints=(), served=(PORT,)

@@ -83,7 +83,7 @@ class Host:
         patch(change.switch, "disarm", lambda _name: None)
         proof = SimpleNamespace(remember=lambda: None, judge=lambda: None, endpoints=(), served=())
         for module in (change, settle):
-            patch(module, "LocalProof", lambda _endpoints: proof)
+            patch(module, "LocalProof", lambda *_: proof)
         patch(served.probe, "handshakes", self.handshakes)
         patch(served, "PATIENCE", 0.0)
         patch(deploy.served.await_certificate, "__defaults__", (None, 0.0))

@@ -107,6 +107,17 @@ def test_a_port_that_was_open_owes_a_handshake(world: World) -> None:
     )
 
 
+@pytest.mark.parametrize(("served_only", "asked"), [(False, [143, 993]), (True, [143])])
+def test_a_port_that_is_broken_already_owes_nothing_where_only_served_ones_count(
+    served_only: bool, asked: list[int], world: World
+) -> None:
+    world.dead = {993: (ALERT,)}
+    proof = LocalProof([endpoint(), endpoint(port=993)], served_only)
+    proof.remember()
+    assert [e.port for e in proof.endpoints] == asked
+    assert (proof.judge() is None) is served_only
+
+
 def test_all_dead_ports_are_told_with_the_last_cause(world: World) -> None:
     proof = LocalProof([endpoint(), endpoint(port=993), endpoint(port=995)])
     proof.remember()

@@ -71,7 +71,7 @@ class Node:
         self.rehearsed = (candidate, now, kinds)
         return rehearsal.Rehearsal(True), self._step("rehearse")
 
-    def _proof(self, endpoints: Sequence[Endpoint]) -> Any:
+    def _proof(self, endpoints: Sequence[Endpoint], _served_only: bool = False) -> Any:
         node, self.endpoints = self, list(endpoints) or self.endpoints
 
         class Proof:

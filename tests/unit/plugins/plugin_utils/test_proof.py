@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Optional
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Endpoint,
@@ -21,7 +23,8 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     TlsMode,
 )
 from ansible_collections.postmaster.tls.plugins.plugin_utils import proof
-from ansible_collections.postmaster.tls.plugins.plugin_utils.proof import Proof
+from ansible_collections.postmaster.tls.plugins.plugin_utils.proof import Measure, Proof
+from ansible_collections.postmaster.tls.tests.unit.pki import certificate, new_key
 
 IMAP = Endpoint("192.0.2.7", 143, Service.IMAP, TlsMode.STARTTLS)
 IMAPS = Endpoint("192.0.2.7", 993, Service.IMAP, TlsMode.IMPLICIT)
@@ -78,10 +81,11 @@ def judged(
     ports: Ports,
     before: Sequence[EndpointObservation],
     after: Sequence[EndpointObservation],
-    new_certificate: bool = False,
+    served_only: bool = False,
 ) -> list[str]:
     ports.looks = [before, after]
-    return Proof((IMAP, IMAPS), "intermediate", new_certificate).problems()
+    measure = Measure("intermediate", served_only=served_only)
+    return Proof((IMAP, IMAPS), measure).problems()
 
 
 def test_all_is_well_where_nothing_changed(ports: Ports) -> None:
@@ -107,6 +111,31 @@ def test_a_port_that_was_closed_may_stay_so(ports: Ports) -> None:
     assert judged(ports, [hard(IMAP), closed], [hard(IMAP), closed]) == []
 
 
+@pytest.mark.parametrize(("served_only", "said"), [(False, 1), (True, 0)])
+def test_a_port_that_is_open_and_broken_before_is_no_affair_of_stage_0(
+    served_only: bool, said: int, ports: Ports
+) -> None:
+    look = [hard(IMAP), dead(IMAPS)]
+    assert len(judged(ports, look, look, served_only)) == said
+
+
+def test_a_port_that_served_must_serve_for_stage_0_too(ports: Ports) -> None:
+    assert judged(ports, [hard(IMAP), hard(IMAPS)], [hard(IMAP), dead(IMAPS)], served_only=True)
+
+
+@pytest.mark.parametrize(("new", "said"), [(False, ["CRT-06"]), (True, [])])
+def test_a_stopgap_is_judged_by_no_check_of_certificates(new: bool, said: list[str]) -> None:
+    strong, small = (replace(hard(IMAPS), chain=(served(bits),)) for bits in (2048, 1024))
+    worse = Measure("intermediate", new).worse([strong], [small])
+    assert [line.split(" ")[0] for line in worse] == said
+
+
+def served(bits: int) -> str:
+    """A certificate with an RSA key of so many bits, as a port serves it."""
+    made = certificate("mail.example.test", new_key(bits))
+    return base64.b64encode(made.public_bytes(Encoding.DER)).decode()
+
+
 def test_a_check_that_passed_must_pass(ports: Ports) -> None:
     said = judged(ports, [hard(IMAP), hard(IMAPS)], [weak(IMAP), hard(IMAPS)])
     assert said
@@ -116,11 +145,11 @@ def test_a_check_that_passed_must_pass(ports: Ports) -> None:
 
 def test_one_retry_before_judging(ports: Ports) -> None:
     ports.looks = [[hard(IMAP), hard(IMAPS)], [weak(IMAP), hard(IMAPS)], [hard(IMAP), hard(IMAPS)]]
-    assert Proof((IMAP, IMAPS), "intermediate").problems() == []
+    assert Proof((IMAP, IMAPS), Measure("intermediate")).problems() == []
 
 
 @pytest.mark.parametrize("now", [None, "dead"])
 def test_what_served_before_is_asked_again(now: Optional[str], ports: Ports) -> None:
     ports.looks = [[hard(IMAP), hard(IMAPS)], [hard(IMAP), dead(IMAPS) if now else hard(IMAPS)]]
-    said = Proof((IMAP, IMAPS), "intermediate").not_served()
+    said = Proof((IMAP, IMAPS), Measure("intermediate")).not_served()
     assert [line.split(" ")[0] for line in said] == (["imap://192.0.2.7:993"] if now else [])
