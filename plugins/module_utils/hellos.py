@@ -4,9 +4,11 @@
 """The hellos of one port: few connections where everything old is refused, more where it is not.
 
 A hello that offers several things and is refused outright refuses each of them, so a hard port is
-seen in five hellos. An acceptance shows one of them, and the others are offered again. The hellos
-are in wire/offers.py, and so is what an answer means; here they are sent. A port that accepts
-nothing at all refuses nothing either: TLS is broken there.
+seen in five hellos on four or five connections: that of another protocol goes on where the one of
+TLS 1.3 stopped, if the server lets it. An acceptance shows one of several things, and the others
+are offered again. The hellos are in wire/offers.py and wire/second.py, and so is what an answer
+means; here they are sent. A port that accepts nothing at all refuses nothing either: TLS is broken
+there.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ from .wire.offers import (
     without_fields,
 )
 from .wire.reader import NeedMore, WireError
+from .wire.records import NO_APPLICATION_PROTOCOL
+from .wire.second import second
 
 
 @dataclass(frozen=True)
@@ -101,9 +105,9 @@ async def ask_hellos(
         told = families and shown(canary, COVERS[FAMILIES]) is not None
         rows = [_row(port, (), (replace(canary, name=FAMILIES),))] if told else []
         rows += [_row(port, (name,)) for name in names if not (told and name == FAMILIES)]
-        rows.append(_foreign(port, handshake))
+        rows.append(_newest(port, handshake))
     else:
-        rows = [_row(port, (*names, FOREIGN), (canary,), alive)]
+        rows = [_row(port, (*names, NEWEST, FOREIGN), (canary,), alive)]
     others = [offer for row in await side_by_side(rows) for offer in row]
     found = {offer.name: offer for offer in (canary, *derived, *others)}
     offers = tuple(found[name] for name in HELLOS if name in found)
@@ -112,7 +116,8 @@ async def ask_hellos(
 
 FOREIGN = "alpn"
 FAMILIES = "forbidden"
-_OTHERS = (FAMILIES, "tls1.3", "deprecated")
+NEWEST = "tls1.3"
+_OTHERS = (FAMILIES, "deprecated")
 """In this order, as many at a time as may be open at a port, since what may have to be divided
 takes longest. When the old versions are refused it is known already whether a lack of parameters
 may be the reason."""
@@ -131,12 +136,15 @@ async def _canary(
     return (port, *await _ask(port, name, hello))
 
 
-async def _foreign(port: _Port, handshake: Told[Optional[Handshake]]) -> tuple[Offer, ...]:
-    """The client of another protocol, where names in ALPN are looked at."""
+async def _newest(port: _Port, handshake: Told[Optional[Handshake]]) -> tuple[Offer, ...]:
+    """TLS 1.3, and the client of another protocol where names in ALPN are looked at: on the same
+    connection if the server says there that it refuses it, else on one of its own."""
     shook = await handshake.told()
-    if shook is not None and shook.alpn == "":
-        return ()  # the name of its own protocol is left unanswered
-    return await _row(port, (FOREIGN,))
+    if shook is not None and shook.alpn == "":  # the name of its own protocol is left unanswered
+        return await _row(port, (NEWEST,))
+    answer = await ask(port.target, port.network, HELLOS[NEWEST], HELLOS[FOREIGN].alpn)
+    newest = await _settled(port, (_noted(port, NEWEST, HELLOS[NEWEST], answer),), True)
+    return (*newest, *(answer.foreign or await _row(port, (FOREIGN,))))
 
 
 async def _row(
@@ -221,39 +229,58 @@ async def _settled(
 async def _ask(port: _Port, name: str, hello: ClientHello) -> tuple[Offer, tuple[bytes, ...]]:
     """What one hello got, and the chain that came with it."""
     answer = await ask(port.target, port.network, hello)
+    return _noted(port, name, hello, answer), answer.reply.chain
+
+
+def _noted(port: _Port, name: str, hello: ClientHello, answer: Answer) -> Offer:
     offer = outcome(name, answer.reply, answer.failure, hello)
     if offer.accepted:
         port.accepted.append(offer)
-    return offer, answer.reply.chain
+    return offer
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The flight that a hello got, and what cut it short."""
+    """The flight that a hello got, and what cut it short.
+
+    ``foreign`` is the refusal of another protocol, where one was offered too and was refused.
+    """
 
     reply: Reply
     failure: Optional[Failure]
+    foreign: tuple[Offer, ...] = ()
 
 
-async def ask(target: Target, network: Network, hello: ClientHello) -> Answer:
-    """Sends a hello on a connection of its own."""
-    reply, failure = Reply(), None
+async def ask(
+    target: Target, network: Network, hello: ClientHello, foreign: tuple[bytes, ...] = ()
+) -> Answer:
+    """Sends a hello on a connection of its own.
+
+    ``foreign`` are protocols to offer by name with a second one, where the server asks for that.
+    """
+    reply, again, failure = Reply(), Reply(), None
     try:
         async with network.connect(target.endpoint.host, target.endpoint.port) as stream:
-            early = await begin_tls(target, stream)
-            stream.stage = "hello"
-            random = secrets.token_bytes(32)
+            flight = ServerFlight()
+            flight.receive(await begin_tls(target, stream))
+            stream.stage, random = "hello", secrets.token_bytes(32)
             await stream.send(hello.encode(random, target.server_name))
-            await _read_flight(stream, early, reply)
+            await _read_flight(stream, flight, reply)
+            more = second(hello, reply.hello, foreign) if foreign else None
+            if more is not None:
+                await stream.send(more.encode(random, target.server_name))
+                await _read_flight(stream, flight, again)
     except Broken as broken:
-        failure = broken.failure
-    return Answer(reply, failure)
+        failure = None if reply.done else broken.failure
+    refused = outcome(FOREIGN, again)
+    said = refused.failure.alert if refused.failure is not None else None
+    # Any other answer may mean that what changed between the hellos was not looked at.
+    only = again.hello is None and said == NO_APPLICATION_PROTOCOL
+    return Answer(reply, failure, (refused,) if only else ())
 
 
-async def _read_flight(stream: Stream, early: bytes, reply: Reply) -> None:
+async def _read_flight(stream: Stream, flight: ServerFlight, reply: Reply) -> None:
     """Reads until the flight is over. Raises Broken."""
-    flight = ServerFlight()
-    flight.receive(early)
     while True:
         try:
             event = flight.next_event()

@@ -24,7 +24,9 @@ class Limits:
     ``total`` is for one connection, ``host`` for all to one address; its clock stands while no
     connection to that address is under way. ``per_address`` and ``per_port`` count connections at
     the same time, ``parallel`` those to all addresses. ``rate`` and ``address_rate`` are new
-    connections per second, to all addresses and to one; ``None`` is no limit.
+    connections per second, to all addresses and to one; ``None`` is no limit. For ``pause`` a
+    place that became free at an address waits for the port that had it: who has just been answered
+    comes to ask on well within that time.
     """
 
     connect: float = 5.0
@@ -36,11 +38,12 @@ class Limits:
     parallel: int = 64
     rate: Optional[float] = None
     address_rate: Optional[float] = None
+    pause: float = 0.001
 
 
 OWN = Limits()
 # 256 connections at a time keep up 50 per second where nothing answers for 5 seconds.
-SWEEP = Limits(per_address=2, per_port=2, parallel=256, rate=50.0, address_rate=5.0)
+SWEEP = Limits(per_address=2, per_port=2, parallel=256, rate=50.0, address_rate=5.0, pause=0.0)
 
 
 class Pace:

@@ -5,7 +5,7 @@
 
 To judge an open port takes one conversation (greeting, capabilities, inert login attempts, TLS,
 capabilities again, STARTTLS again), one that slips a command in behind STARTTLS (injection.py), and
-the hellos of hellos.py: five on a port that is hard already, so seven connections. The hellos begin
+the hellos of hellos.py: four on a port that is hard already, so six connections. The hellos begin
 as soon as the conversation shows that TLS is to be had, and go on beside it. A closed port costs
 one. A sweep is the first conversation alone: one connection, whatever comes of it.
 This file knows the order of questions; the protocols are in wire/, sockets and limits in

@@ -46,11 +46,14 @@ class Told(Generic[T]):
 class Places:
     """So many may be there at the same time; of those who wait, the lowest ``rank`` comes first.
 
-    Those of one rank come in the order in which they came.
+    Those of one rank come in the order in which they came. A place that somebody leaves is kept for
+    ``pause`` seconds before it goes to one who waits: another with a lower rank may be about to
+    come, because of the same event.
     """
 
-    def __init__(self, free: int) -> None:
+    def __init__(self, free: int, pause: float = 0.0) -> None:
         self._free = free
+        self._pause = pause
         self._waiting: list[tuple[tuple[int, ...], int, asyncio.Future[None]]] = []
         self._came = itertools.count()
 
@@ -77,6 +80,12 @@ class Places:
 
     def leave(self) -> None:
         """Gives a place up, to who comes first of those who wait."""
+        if self._pause and self._waiting:
+            asyncio.get_running_loop().call_later(self._pause, self._hand_on)
+        else:
+            self._hand_on()
+
+    def _hand_on(self) -> None:
         while self._waiting:
             turn = heapq.heappop(self._waiting)[-1]
             if not turn.done():

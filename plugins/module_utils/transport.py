@@ -117,7 +117,7 @@ class SocketNetwork:
         """Waits for a free place and its turn, connects, and closes in the end. Raises Broken."""
         limits, host = self._limits, one_spelling(address)
         per_port = self._ports.setdefault((host, port), Places(limits.per_port))
-        per_address = self._addresses.setdefault(host, Places(limits.per_address))
+        per_address = self._addresses.setdefault(host, Places(limits.per_address, limits.pause))
         # Always in this order: who holds the last one waits for nothing but the peer and its turn.
         # The ports of an address come to their ends together if the longest come first, and of the
         # others who has had the fewest connections.

@@ -286,7 +286,9 @@ endpoints:
           C(failure) ends with C((to deprecated)) or C((to forbidden)). An alert that complains of something else than the
           versions and suites on offer concludes nothing.
         - C(alpn) offers the protocol C(http/1.1) only, which a mail server should turn away. It is not asked where
-          the server took no notice of its own protocol's name in the C(handshake).
+          the server took no notice of its own protocol's name in the C(handshake). It goes on where the hello of TLS 1.3
+          stopped at the server's wish for another key share, and on a connection of its own where that does not end
+          with the alert C(no_application_protocol).
         - A hello on which the server drops the connection is sent once more, without finite-field Diffie-Hellman, which some
           servers choose and then have no parameters for. Dropped twice is refused, where the port accepts another hello.
         - The hello of TLS 1.2 offers CBC first with O(depth=judge), so that a server that follows its client's order shows at

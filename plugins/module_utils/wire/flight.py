@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reads a server's first flight: what it answers to a ClientHello before anything is encrypted.
 
-Up to TLS 1.2 that is ServerHello to ServerHelloDone, in TLS 1.3 one ServerHello or
-HelloRetryRequest; or an alert. Source: RFC 8446 section 4.1.3, 4.1.4, 4.2.8, RFC 5246 section
-7.4.1 to 7.4.5, RFC 8422 section 5.4. Refuses to know X.509: certificates stay DER.
+Up to TLS 1.2 that is ServerHello to ServerHelloDone, in TLS 1.3 one ServerHello, or a
+HelloRetryRequest and what a second ClientHello gets; or an alert. Source: RFC 8446 section 4.1.3,
+4.1.4, 4.2.8, appendix D.4, RFC 5246 section 7.4.1 to 7.4.5, RFC 8422 section 5.4. Refuses to know
+X.509: certificates stay DER.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Callable, Optional, Union
 
 from .hello import KEY_SHARE, SUPPORTED_VERSIONS, TLS12, TLS13
 from .reader import NEED_MORE, Cursor, NeedMore, TooMuchError, WireError
-from .records import ALERT, ALERTS, HANDSHAKE, Record, RecordReader
+from .records import ALERT, ALERTS, CHANGE_CIPHER_SPEC, HANDSHAKE, Record, RecordReader
 from .suites import ANONYMOUS, EPHEMERAL_DH, EPHEMERAL_EC
 
 HELLO_REQUEST, SERVER_HELLO, CERTIFICATE, SERVER_KEY_EXCHANGE = 0, 2, 11, 12
@@ -132,11 +133,16 @@ class ServerFlight:
                 return NEED_MORE
             if found.content_type == ALERT:
                 return _alert(found)
+            if found.content_type == CHANGE_CIPHER_SPEC and self._retried():
+                continue  # it is there for middleboxes
             if found.content_type != HANDSHAKE:
                 raise WireError(f"a record of type {found.content_type}", found.position)
             if not self._messages:
                 self._position = found.position
             self._messages += found.fragment
+
+    def _retried(self) -> bool:
+        return self._hello is not None and self._hello.retry
 
     def _next_message(self) -> Optional[Event]:
         if len(self._messages) < 4:
@@ -154,9 +160,11 @@ class ServerFlight:
 
     def _message(self, kind: int, body: Cursor) -> Event:
         if kind == SERVER_HELLO:
-            if self._hello is not None:
+            if self._hello is not None and not self._retried():
                 raise WireError("a second ServerHello", body.position)
-            self._hello = server_hello(body)
+            before, self._hello = self._hello, server_hello(body)
+            if before is not None and self._hello.retry:
+                raise WireError("a second HelloRetryRequest", body.position)
             return self._hello
         if self._hello is None and kind != HELLO_REQUEST:
             raise WireError(f"handshake message {kind} before ServerHello", body.position)

@@ -31,6 +31,7 @@ ENCRYPT_THEN_MAC = 22
 EXTENDED_MASTER_SECRET = 23
 SESSION_TICKET = 35
 SUPPORTED_VERSIONS = 43
+COOKIE = 44
 PSK_KEY_EXCHANGE_MODES = 45
 KEY_SHARE = 51
 RENEGOTIATION_INFO = 0xFF01
@@ -49,6 +50,7 @@ class ClientHello:
     say what they say by being there) are left out where they are empty; an SSL 3.0 hello has no
     extension at all. ``compressions`` is as on the wire (0: none, 1: DEFLATE). ``alpn`` are
     protocols to offer by name (RFC 7301), ``extras`` further extensions with their content.
+    ``shares`` are key shares: groups, and a public key for each.
     """
 
     version: int
@@ -60,12 +62,13 @@ class ClientHello:
     compressions: tuple[int, ...] = (0,)
     alpn: tuple[bytes, ...] = ()
     extras: tuple[tuple[int, bytes], ...] = ()
+    shares: tuple[tuple[int, bytes], ...] = ()
 
     def encode(self, random: bytes, server_name: Optional[str] = None) -> bytes:
         """The record(s) to send.
 
-        ``random`` are 32 bytes; ``server_name`` is a host name in ASCII. TLS 1.3 is offered with
-        an empty list of key shares, so that the server names its choice of group by
+        ``random`` are 32 bytes; ``server_name`` is a host name in ASCII. Where TLS 1.3 is offered
+        with an empty list of key shares, the server names its choice of group by
         HelloRetryRequest (RFC 8446 section 4.2.8) and no key pair is needed, ML-KEM or other.
         """
         suites = self.suites if self.versions == (TLS13,) else self._with_scsv()
@@ -105,7 +108,8 @@ class ClientHello:
             found.append(_extension(SUPPORTED_VERSIONS, _numbers(1, 2, self.versions)))
         if self.version == TLS13:
             found.append(_extension(PSK_KEY_EXCHANGE_MODES, _numbers(1, 1, (1,))))
-            found.append(_extension(KEY_SHARE, _vector(2, b"")))
+            keys = (_number(group, 2) + _vector(2, key) for group, key in self.shares)
+            found.append(_extension(KEY_SHARE, _vector(2, b"".join(keys))))
         return found
 
 

@@ -14,9 +14,10 @@ from typing import Union
 
 from .reader import NEED_MORE, NeedMore, NotTlsError
 
+CHANGE_CIPHER_SPEC = 20
 ALERT = 21
 HANDSHAKE = 22
-CONTENT_TYPES = frozenset({20, ALERT, HANDSHAKE, 23, 24})
+CONTENT_TYPES = frozenset({CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, 23, 24})
 
 HEADER_LENGTH = 5
 FRAGMENT_LIMIT = 2**14 + 2048

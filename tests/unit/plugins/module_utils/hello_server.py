@@ -17,8 +17,10 @@ from ansible_collections.postmaster.tls.plugins.module_utils.local_tls import Se
 from ansible_collections.postmaster.tls.plugins.module_utils.model import Failure
 from ansible_collections.postmaster.tls.plugins.module_utils.transport import Broken
 from ansible_collections.postmaster.tls.plugins.module_utils.wire import suites
+from ansible_collections.postmaster.tls.plugins.module_utils.wire.flight import RETRY_RANDOM
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.hello import (
     APPLICATION_LAYER_PROTOCOL_NEGOTIATION,
+    KEY_SHARE,
     SIGNATURE_ALGORITHMS,
     SSL30,
     SUPPORTED_GROUPS,
@@ -31,6 +33,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.wire.hello import (
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.reader import Cursor
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.records import (
     ALERT,
+    CHANGE_CIPHER_SPEC,
     HANDSHAKE,
     HANDSHAKE_FAILURE,
     NO_APPLICATION_PROTOCOL,
@@ -41,6 +44,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.wire.records import
 VERSIONS = (SSL30, TLS10, TLS11, TLS12, TLS13)
 HARD = (*suites.TLS13, *suites.ECDHE_AEAD)
 CLOSE_NOTIFY = record(ALERT, TLS10, b"\x01\x00")
+CHANGED = record(CHANGE_CIPHER_SPEC, TLS12, b"\x01")
 INTERNAL_ERROR = 80
 Refusal = Union[int, bytes, str, None]
 
@@ -49,7 +53,7 @@ Refusal = Union[int, bytes, str, None]
 class Hello:
     """What a client offered; ``versions`` are those of the extension, if it is there.
 
-    ``alpn``: it offers protocols by name.
+    ``alpn``: it offers protocols by name. ``shares``: the groups of its key shares.
     """
 
     version: int
@@ -58,6 +62,7 @@ class Hello:
     alpn: bool = False
     groups: tuple[int, ...] = ()
     signatures: tuple[int, ...] = ()
+    shares: tuple[int, ...] = ()
 
 
 def hello(data: bytes) -> Hello:
@@ -71,6 +76,7 @@ def hello(data: bytes) -> Hello:
     versions: Optional[tuple[int, ...]] = None
     groups: tuple[int, ...] = ()
     signatures: tuple[int, ...] = ()
+    shares: list[int] = []
     alpn = False
     listed = body.vector(2) if body.left else Cursor(b"")
     while listed.left:
@@ -81,8 +87,12 @@ def hello(data: bytes) -> Hello:
             groups = _numbers(content.vector(2), 2)
         if kind == SIGNATURE_ALGORITHMS:
             signatures = _numbers(content.vector(2), 2)
+        keys = content.vector(2) if kind == KEY_SHARE else Cursor(b"")
+        while keys.left:
+            shares.append(keys.number(2))
+            assert keys.vector(2).left
         alpn = alpn or kind == APPLICATION_LAYER_PROTOCOL_NEGOTIATION
-    return Hello(version, offered, versions, alpn, groups, signatures)
+    return Hello(version, offered, versions, alpn, groups, signatures, tuple(shares))
 
 
 def _numbers(listed: Cursor, width: int) -> tuple[int, ...]:
@@ -106,6 +116,8 @@ class Peer:
     ``deaf``: what is said before its greeting has come is lost.
     ``signs``: its signature schemes; ``sorts``: its own order of them wins. ``fails``: schemes that
     it chooses and then cannot make.
+    ``retries``: in TLS 1.3 it asks for a key share that was not sent; ``again`` is how it meets the
+    hello that follows (``None``: as any other).
     """
 
     versions: tuple[int, ...] = (TLS12, TLS13)
@@ -123,9 +135,14 @@ class Peer:
     signs: tuple[int, ...] = (0x0804, 0x0805, 0x0806, 0x0401)
     sorts: bool = False
     fails: tuple[int, ...] = ()
+    retries: bool = False
+    again: Refusal = None
 
     def answer(self, asked: Hello) -> Union[bytes, str]:
         """The flight, or how the connection breaks."""
+        if asked.shares and self.again is not None:
+            met = self.again
+            return record(ALERT, TLS10, bytes([2, met])) if isinstance(met, int) else met
         version = self._version(asked)
         if version is None:
             return self._refusal(PROTOCOL_VERSION)
@@ -143,6 +160,8 @@ class Peer:
             return self._refusal(HANDSHAKE_FAILURE)
         if asked.alpn and not self.foreign:
             return self._refusal(NO_APPLICATION_PROTOCOL)
+        if version == TLS13 and self.retries and group not in asked.shares:
+            return flight(version, suite, group, random=RETRY_RANDOM) + CHANGED
         if suite in self.lacking:
             return "closed"
         scheme = self._scheme(asked) if self._wants_group(suite) else None
@@ -182,10 +201,15 @@ def _fits(suite: int, version: int) -> bool:
 
 
 def flight(
-    version: int, suite: int, group: Optional[int] = None, scheme: Optional[int] = None
+    version: int,
+    suite: int,
+    group: Optional[int] = None,
+    scheme: Optional[int] = None,
+    random: bytes = bytes(32),
 ) -> bytes:
     """A ServerHello and, up to TLS 1.2, a key exchange with the group, and ServerHelloDone."""
-    body = min(version, TLS12).to_bytes(2, "big") + bytes(33) + suite.to_bytes(2, "big") + b"\0"
+    body = min(version, TLS12).to_bytes(2, "big") + random + b"\0"
+    body += suite.to_bytes(2, "big") + b"\0"
     named = group.to_bytes(2, "big") if group is not None else b""
     if version == TLS13:
         share = b"\x00\x33\x00\x02" + named if named else b""

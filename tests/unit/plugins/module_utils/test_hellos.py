@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Optional
 
 import pytest
@@ -20,6 +21,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
 from ansible_collections.postmaster.tls.plugins.module_utils.talk import Target
 from ansible_collections.postmaster.tls.plugins.module_utils.tasks import Told, run
 from ansible_collections.postmaster.tls.plugins.module_utils.wire import suites
+from ansible_collections.postmaster.tls.plugins.module_utils.wire.flight import RETRY_RANDOM
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.hello import (
     SSL30,
     TLS10,
@@ -34,8 +36,10 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.module_utils.hello_se
     VERSIONS,
     Peer,
     PeerNetwork,
+    flight,
 )
 
+NO_PROTOCOL = "no_application_protocol"
 STARTTLS, IMPLICIT = TlsMode.STARTTLS, TlsMode.IMPLICIT
 STATIC_RSA = (*suites.RSA_AEAD, *suites.RSA_CBC)
 DHE = (*suites.DHE_AEAD, *suites.DHE_CBC)
@@ -246,6 +250,44 @@ def test_what_is_known_is_not_asked(refuses: Optional[str], connections: int) ->
     found, count = asked(Peer(refuses=refuses, foreign=True), STARTTLS, alpn="")
     assert [o.name for o in found.offers] == [name for name in HELLOS if name != "alpn"]
     assert count == connections
+
+
+RETRY = Peer(groups=(suites.X25519,), retries=True)
+
+
+@pytest.mark.parametrize(
+    ("peer", "foreign", "connections"),
+    [
+        # Another protocol is refused on the connection on which TLS 1.3 was accepted.
+        (RETRY, False, 4),
+        (replace(RETRY, groups=(suites.X25519MLKEM768, suites.X25519)), False, 4),
+        # Whatever else is said there concludes nothing: it is asked by a hello of its own.
+        (replace(RETRY, foreign=True), True, 5),
+        (replace(RETRY, again=flight(TLS13, 0x1302, suites.X25519)), False, 5),
+        (replace(RETRY, again=flight(TLS13, 0x1302, random=RETRY_RANDOM)), False, 5),
+        (replace(RETRY, again=47), False, 5),
+        (replace(RETRY, again=CLOSE_NOTIFY), False, 5),
+        (replace(RETRY, again="reset"), False, 5),
+        (replace(RETRY, again=b"220 hello\r\n"), False, 5),
+        (replace(RETRY, groups=(0x001E,)), False, 5),  # X448: no key is known for it
+    ],
+)
+@pytest.mark.parametrize("mode", [IMPLICIT, STARTTLS])
+def test_another_protocol_is_offered_behind_tls13(
+    peer: Peer, foreign: bool, connections: int, mode: TlsMode
+) -> None:
+    found, count = asked(peer, mode)
+    assert accepted(found) == USUAL | ({"alpn"} if foreign else set())
+    tls13, alpn = found.offers[list(HELLOS).index("tls1.3")], found.offers[-1]
+    assert (tls13.group, tls13.failure) == (peer.groups[0], None)
+    assert alpn.failure == (None if foreign else Failure("hello", "alert", NO_PROTOCOL, 120))
+    assert count == connections
+
+
+def test_another_protocol_is_not_offered_to_who_does_not_look() -> None:
+    found, count = asked(replace(RETRY, again=120), alpn="")
+    assert [o.name for o in found.offers] == [name for name in HELLOS if name != "alpn"]
+    assert count == 4
 
 
 def test_a_refused_version_refuses_its_suites() -> None:

@@ -24,7 +24,7 @@ def test_what_is_promised_to_others() -> None:
     """Numbers that the documentation names: who changes them, changes a promise."""
     assert (OWN.per_port, OWN.per_address, OWN.rate, OWN.address_rate) == (2, 8, None, None)
     assert (SWEEP.per_address, SWEEP.address_rate, SWEEP.rate) == (2, 5.0, 50.0)
-    polite = {"per_address", "parallel", "rate", "address_rate"}
+    polite = {"per_address", "parallel", "rate", "address_rate", "pause"}
     same = {field.name for field in dataclasses.fields(Limits)} - polite
     assert [getattr(OWN, name) for name in same] == [getattr(SWEEP, name) for name in same]
 

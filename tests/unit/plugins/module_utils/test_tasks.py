@@ -64,6 +64,41 @@ def test_the_lowest_rank_comes_first_then_who_came_first(
     assert order == expected
 
 
+@pytest.mark.parametrize(
+    ("comes", "expected"),
+    [(0.9, ["first", "asks on", "waits"]), (1.1, ["first", "waits", "asks on"])],
+)
+def test_a_free_place_waits_a_moment_for_a_lower_rank(comes: float, expected: list[str]) -> None:
+    order: list[str] = []
+
+    async def go() -> None:
+        places = Places(1, pause=1.0)
+
+        async def one(name: str, rank: int, begins: float) -> None:
+            await asyncio.sleep(begins)
+            async with places.place((rank,)):
+                order.append(name)
+                await asyncio.sleep(2.0)
+
+        await side_by_side(
+            [one("first", 0, 0.0), one("waits", 1, 1.0), one("asks on", 0, 2.0 + comes)]
+        )
+
+    run_virtually(go())
+    assert order == expected
+
+
+def test_a_free_place_for_which_nobody_waits_is_free_at_once() -> None:
+    async def go() -> float:
+        places = Places(1, pause=1.0)
+        for _turn in range(3):
+            async with places.place():
+                pass
+        return asyncio.get_running_loop().time()
+
+    assert run_virtually(go()) == 0.0
+
+
 def test_no_more_than_there_are_places_and_none_is_lost() -> None:
     most, there = [0], [0]
 

@@ -270,19 +270,8 @@ def test_all_connections_to_a_host_end_at_its_deadline() -> None:
 Span = tuple[str, float, float]
 
 
-def spans(
-    monkeypatch: pytest.MonkeyPatch,
-    limits: Limits,
-    addresses: Sequence[str],
-    seconds: float,
-    lingers: Optional[list[Span]] = None,
-) -> tuple[list[Span], list[tuple[float, Failure]]]:
-    """When connections that last so many seconds began and ended, and when others were refused.
-
-    Where there is a list for it, the peer does not end its side; the list gets those times.
-    """
-    found: list[Span] = []
-    failures: list[tuple[float, Failure]] = []
+def lasting(found: list[Span], lingers: Optional[list[Span]] = None) -> type[SocketStream]:
+    """Streams without a socket; their lives are written down."""
 
     class Lasting(SocketStream):
         async def open(self, address: str, port: int) -> None:
@@ -298,6 +287,23 @@ def spans(
             await asyncio.sleep(LINGER)
             lingers.append((self.begun[0], begin, asyncio.get_running_loop().time()))
 
+    return Lasting
+
+
+def spans(
+    monkeypatch: pytest.MonkeyPatch,
+    limits: Limits,
+    addresses: Sequence[str],
+    seconds: float,
+    lingers: Optional[list[Span]] = None,
+) -> tuple[list[Span], list[tuple[float, Failure]]]:
+    """When connections that last so many seconds began and ended, and when others were refused.
+
+    Where there is a list for it, the peer does not end its side; the list gets those times.
+    """
+    found: list[Span] = []
+    failures: list[tuple[float, Failure]] = []
+
     async def one(network: SocketNetwork, number: int) -> None:
         try:
             async with network.connect(addresses[number], number):
@@ -310,7 +316,7 @@ def spans(
         await side_by_side([one(network, number) for number in range(len(addresses))])
         await asyncio.sleep(2 * LINGER)
 
-    monkeypatch.setattr(transport, "SocketStream", Lasting)
+    monkeypatch.setattr(transport, "SocketStream", lasting(found, lingers))
     run_virtually(go())
     return found, failures
 
@@ -371,8 +377,31 @@ def test_in_a_sweep_a_peer_that_lingers_keeps_its_place(monkeypatch: pytest.Monk
 
 def test_own_hosts_have_no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     found, _failures = spans(monkeypatch, OWN, ONE * 20, 1.0)
-    assert begun(found) == [0.0] * 8 + [1.0] * 8 + [2.0] * 4
+    late = OWN.pause
+    assert begun(found) == [0.0] * 8 + [1 + late] * 8 + [2 + 2 * late] * 4
     assert at_once(found) == 8
+
+
+def test_a_port_that_asks_on_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its next question comes when it has heard the answer, and another port waits already."""
+    monkeypatch.setattr(transport, "SocketStream", lasting([]))
+    order: list[tuple[int, float]] = []
+
+    async def go() -> None:
+        network = SocketNetwork(Limits(per_address=1), [("192.0.2.1", 143)])
+
+        async def asks(port: int, times: int) -> None:
+            for _turn in range(times):
+                async with network.connect("192.0.2.1", port):
+                    order.append((port, asyncio.get_running_loop().time()))
+                    await asyncio.sleep(1.0)
+
+        await side_by_side([asks(143, 2), asks(993, 1)])
+        await asyncio.sleep(2 * LINGER)
+
+    run_virtually(go())
+    assert [port for port, _instant in order] == [143, 143, 993]
+    assert order[-1][1] < 2.1
 
 
 def test_who_waits_for_a_turn_spends_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -385,7 +414,7 @@ def test_who_waits_for_a_turn_spends_no_time(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_who_has_no_time_left_does_not_wait_for_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = Limits(host=1.0, per_address=1, address_rate=0.01, rate=0.5)
+    limits = Limits(host=1.0, per_address=1, address_rate=0.01, rate=0.5, pause=0.0)
     found, failures = spans(monkeypatch, limits, [*ONE * 1000, "192.0.2.9"], 1.0)
     assert begun(found) == [0.0, 2.0]
     assert [instant for instant, _failure in failures] == [1.0] * 999

@@ -34,6 +34,23 @@ def recorded(name: str) -> bytes:
     return bytes.fromhex("".join(line for line in lines if not line.startswith("#")))
 
 
+def message(kind: int, body: bytes) -> bytes:
+    return bytes([kind]) + len(body).to_bytes(3, "big") + body
+
+
+def hello(suite: int, version: int = 0x0303, rest: bytes = b"") -> bytes:
+    body = version.to_bytes(2, "big") + bytes(32) + b"\0" + suite.to_bytes(2, "big") + b"\0" + rest
+    return message(2, body)
+
+
+def in_records(data: bytes, size: int = 1 << 14) -> bytes:
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+    return b"".join(record(HANDSHAKE, 0x0303, piece) for piece in pieces)
+
+
+CHANGED = record(20, 0x0303, b"\1")
+
+
 def events(pieces: list[bytes]) -> list[Event]:
     flight, found = ServerFlight(), []
     for piece in pieces:
@@ -94,6 +111,29 @@ def test_recorded_answers_of_one_event(name: str, event: Event) -> None:
     assert flight.next_event() == event
 
 
+@pytest.mark.parametrize("changed", [b"", CHANGED])
+def test_a_retry_is_followed_by_the_answer_to_a_second_hello(changed: bytes) -> None:
+    retry = ServerHello(0x0304, 0x1302, 0, (0x2B, 0x33), 0x001D, True)
+    final = ServerHello(0x0303, 0xC02F, 0, ())
+    data = recorded("tls1.3-retry") + changed
+    assert events([data, recorded("alert-handshake-failure")]) == [retry, Alert(2, 40)]
+    assert events([data, in_records(hello(0xC02F))]) == [retry, final]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        CHANGED,
+        in_records(hello(0xC02F)) + CHANGED,
+        recorded("tls1.3-retry") + recorded("tls1.3-retry"),
+        recorded("tls1.3-retry") + in_records(hello(0xC02F)) + in_records(hello(0xC02F)),
+    ],
+)
+def test_nothing_else_is_followed_by_a_second_answer(data: bytes) -> None:
+    with pytest.raises(WireError):
+        events([data])
+
+
 @pytest.mark.parametrize(
     ("name", "group"),
     [
@@ -108,20 +148,6 @@ def test_recorded_answers_of_one_event(name: str, event: Event) -> None:
 @pytest.mark.parametrize("after", [b"", b"\x14\x03\x03\0\1\1", b"no record at all"])
 def test_the_group_agreed_on(name: str, group: Optional[int], after: bytes) -> None:
     assert agreed_group(recorded(name) + after) == group
-
-
-def message(kind: int, body: bytes) -> bytes:
-    return bytes([kind]) + len(body).to_bytes(3, "big") + body
-
-
-def hello(suite: int, version: int = 0x0303, rest: bytes = b"") -> bytes:
-    body = version.to_bytes(2, "big") + bytes(32) + b"\0" + suite.to_bytes(2, "big") + b"\0" + rest
-    return message(2, body)
-
-
-def in_records(data: bytes, size: int = 1 << 14) -> bytes:
-    pieces = [data[at : at + size] for at in range(0, len(data), size)]
-    return b"".join(record(HANDSHAKE, 0x0303, piece) for piece in pieces)
 
 
 def test_messages_may_be_cut_anywhere_between_records() -> None:

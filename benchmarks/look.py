@@ -1,0 +1,34 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026, the postmaster.tls authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The probe as a process of its own, for benchmarks/probe.py: one look at the five ports of a host.
+
+    benchmarks/look.py {judge,full} ADDRESS [ROUND_TRIP]
+
+Says in how many connections, and with ROUND_TRIP (seconds) in how many round trips. Imports nothing
+that the probe itself does not need, since its start counts.
+"""
+
+import sys
+import time
+from os.path import abspath, dirname
+
+sys.path.insert(0, dirname(dirname(abspath(__file__))) + "/collections")
+
+from ansible_collections.postmaster.tls.plugins.module_utils.probe import default_endpoints, probe
+from ansible_collections.postmaster.tls.plugins.module_utils.talk import Depth
+
+
+def main(depth: str, address: str, round_trip: str = "0") -> None:
+    """Command line."""
+    began = time.monotonic()
+    seen = probe(default_endpoints([address]), depth=Depth(depth))
+    spent, each = time.monotonic() - began, [port.connections for port in seen]
+    print(f"{sum(each)} connections {each}, {sum(len(port.failures) for port in seen)} failures")
+    if float(round_trip):
+        print(f"{spent / float(round_trip):.1f} round trips")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
