@@ -14,6 +14,7 @@ Source: RFC 5077 and RFC 8446 section 4.6.1 (tickets), RFC 7507 (fallback), RFC 
 from __future__ import annotations
 
 import base64
+import contextlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -337,21 +338,18 @@ class _Sessions:
 
 async def _session(target: Target, network: Network, ticket: Optional[Ticket] = None) -> _Handshake:
     """A handshake of the local library, and the ticket that comes with the first words."""
-    seen = _Handshake(None)
     try:
         async with network.connect(target.endpoint.host, target.endpoint.port) as stream:
             early = await begin_tls(target, stream)
             stream.stage = "handshake"
             session = await stream.start_tls(target.server_name, early, ticket=ticket)
-            seen = _Handshake(True, session.chain, session.resumed)
             talk = Talk(stream, dialogue(target, greeted=_agreed(target)))
-            if not _agreed(target):
-                await talk.greeting()
-            await talk.capabilities()
-            return replace(seen, ticket=stream.ticket())
+            with contextlib.suppress(Broken):  # up to TLS 1.2 the ticket came with the handshake
+                if not _agreed(target):
+                    await talk.greeting()
+                await talk.capabilities()
+            return _Handshake(True, session.chain, session.resumed, stream.ticket())
     except Broken as broken:
-        if seen.served:
-            return seen
         return _Handshake(False if broken.failure.cause == "alert" else None)
 
 

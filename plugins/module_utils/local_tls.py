@@ -133,6 +133,12 @@ class LocalTls:
             except ssl.SSLWantReadError:
                 return None
 
+    def farewell(self) -> bytes:
+        """What ends our side (RFC 5246 section 7.2.1): without it, OpenSSL forgets the session."""
+        with contextlib.suppress(ssl.SSLError):
+            self._object.unwrap()
+        return self.outgoing.read()
+
     def session(self) -> Session:
         """What was negotiated."""
         name, _protocol, _bits = self._object.cipher() or ("", "", 0)

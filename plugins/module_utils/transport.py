@@ -313,6 +313,7 @@ class SocketStream:
             return False
         self._deadline = self._sooner(LINGER)
         try:
+            self._socket.send(self._tls.farewell() if self._tls is not None else b"")
             self._socket.shutdown(socket.SHUT_WR)
         except OSError:
             self.abort()
@@ -355,7 +356,7 @@ class SocketStream:
         except OSError as error:
             raise self._broken(error) from None
         if data is None:
-            raise self._timeout()
+            raise Broken(Failure(self.stage, "timeout"))
         if not data and self._send_error is not None:
             raise self._broken(self._send_error)
         self._received += len(data)
@@ -367,13 +368,10 @@ class SocketStream:
     async def _writable(self) -> None:
         """Waits until the socket can be written; raises Broken at the deadline."""
         if self._ready is not None and not await self._ready.writable(self._deadline):
-            raise self._timeout()
+            raise Broken(Failure(self.stage, "timeout"))
 
     def _sooner(self, seconds: float) -> float:
         return min(self._deadline, self._loop.time() + seconds)
-
-    def _timeout(self) -> Broken:
-        return Broken(Failure(self.stage, "timeout"))
 
     def _broken(self, error: OSError) -> Broken:
         cause = next((c for kind, c in _CAUSES if isinstance(error, kind)), None)

@@ -6,7 +6,10 @@
 As in labels.py, a label follows from the options alone. ``facts``: signs12 and signs13 (all
 schemes of that version; the others are refused), renegotiation, keys (the certificates that are
 served to who asks for each kind), order12 (whose order of suites wins), staple (an OCSP response
-comes with the certificate), asks (for a client certificate), dh12 (the names of finite fields).
+comes with the certificate), asks (for a client certificate), dh12 (the names of finite fields),
+fallback (one that says so is refused), tickets, hint (their lifetime in seconds), resumes, stranger
+(a name that nobody has is served), named, unnamed and unknown (the kind of key that is served to
+who asks for NAME, for none and for that one), heartbeat, etm, ems and secure (extensions of TLS 1.2 that are answered).
 """
 
 from __future__ import annotations
@@ -17,6 +20,9 @@ PSS, PKCS1, SHA224, SHA1 = {0x0804, 0x0805, 0x0806}, {0x0401, 0x0501, 0x0601}, 0
 P256, P384, ED25519 = 0x0403, 0x0503, 0x0807
 RSA12, ONE = f"-tls1_2 {MODERN}", "-tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256"
 DHE = "DHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
+NAME = "mail.example.test"
+"""The name that is asked for (SNI)."""
+SECOND = "-cert2 {folder}/p256.pem -key2 {folder}/p256.pem"
 DUAL = "-dcert {folder}/p256.pem -dkey {folder}/p256.pem"
 
 # fmt: off
@@ -60,6 +66,23 @@ OPENSSL: tuple[Label, ...] = (
         )
     ),
     Label("no finite field", (T12,), options=RSA12, facts={"dh12": ()}),
+    # A fallback is refused where something better is spoken (SSL_CTX_set_mode(3)).
+    Label("two versions", (T12, T13), options=MODERN, facts={"fallback": True}),
+    Label("one version", (T12,), options=RSA12, facts={"fallback": None}),
+    # Sessions: a ticket lives as long as the session, two hours by default.
+    Label("1.2, tickets", (T12,), options=RSA12, facts={"tickets": True, "hint": 7200, "resumes": True}),
+    Label("1.2, no tickets", (T12,), options=f"{RSA12} -no_ticket", facts={"tickets": False, "hint": None, "resumes": True}),
+    Label("1.2, nothing kept", (T12,), options=f"{RSA12} -no_ticket -no_cache", facts={"tickets": False, "resumes": False}),
+    Label("1.3, tickets", (T13,), options="-tls1_3", facts={"tickets": True, "hint": 7200, "resumes": True}),
+    Label("1.3, no tickets", (T13,), options="-tls1_3 -num_tickets 0", facts={"hint": None, "resumes": False}),
+    # Names: the one of the second certificate, and what others get.
+    Label("serves all names", (T12, T13), options=MODERN, facts={"stranger": True, "named": "rsa", "unnamed": "rsa", "unknown": "rsa"}),
+    Label("serves its own name", (T12, T13), options=f"{MODERN} -servername {NAME} {SECOND} -servername_fatal", facts={"stranger": False, "named": "ec", "unnamed": "rsa", "unknown": None}),
+    Label("warns of other names", (T12, T13), options=f"{MODERN} -servername {NAME} {SECOND}", facts={"stranger": True, "named": "ec", "unnamed": "rsa", "unknown": "rsa"}),
+    # What is answered up to TLS 1.2.
+    Label("CBC", (T12,), options="-tls1_2 -cipher ECDHE-RSA-AES128-SHA:@SECLEVEL=0", facts={"etm": True, "ems": True, "secure": True, "heartbeat": False}),
+    Label("CBC, no encrypt-then-MAC", (T12,), options="-tls1_2 -cipher ECDHE-RSA-AES128-SHA:@SECLEVEL=0 -no_etm", facts={"etm": False}),
+    Label("no CBC", (T12,), options=RSA12, facts={"etm": None, "heartbeat": False}),
     # Renegotiation: off by default since OpenSSL 3.0
     Label("renegotiates", (T12,), options=f"{RSA12} -client_renegotiation", facts={"renegotiation": True}),
     Label("renegotiates, 1.3 too", (T12, T13), options=f"{MODERN} -client_renegotiation", facts={"renegotiation": True}),
@@ -78,10 +101,16 @@ GNUTLS: tuple[Label, ...] = (
     Label("1.3, P-256", (T13,), options=f"{_G}TLS1.3:-SIGN-ALL:+SIGN-ECDSA-SECP256R1-SHA256", certificate="p256", facts={"signs13": {P256}}),
     Label("1.2 and 1.3", (T12, T13), options=f"{_G}TLS1.3:+VERS-TLS1.2", facts={"signs13": PSS}),
     Label("1.3, asks for a certificate", (T13,), options=f"{_G}TLS1.3"[3:], facts={"asks": True}),
+    Label("1.2, no tickets", (T12,), options=f"--noticket {_G}TLS1.2", facts={"tickets": False, "hint": None}),
+    Label("heartbeat", (T12,), options=f"--heartbeat {_G}TLS1.2", facts={"heartbeat": True}),
+    Label("1.2, no renegotiation info", (T12,), options=f"{_G}TLS1.2:%DISABLE_SAFE_RENEGOTIATION", facts={"secure": False}),
+    Label("serves its own name", (T12, T13), options=f"--sni-hostname={NAME} --sni-hostname-fatal {_G}TLS1.3:+VERS-TLS1.2", facts={"stranger": False}),
 )
 
 # tlslite-ng: by its own defaults RSA-PSS and PKCS #1 with SHA-256 and better, and SHA-1 or SHA-224.
 TLSLITE: tuple[Label, ...] = (
     Label("one of RSA-PSS", (T12,), options="minVersion=3.3 maxVersion=3.3 rsaSigHashes=sha256 rsaSchemes=pss", facts={"signs12": {0x0804}}),
     Label("1.3, two of RSA-PSS", (T13,), options="minVersion=3.4 maxVersion=3.4 rsaSigHashes=sha256,sha384 eccCurves=x25519", facts={"signs13": {0x0804, 0x0805}}),
+    Label("no extended master secret", (T12,), options="minVersion=3.3 maxVersion=3.3 useExtendedMasterSecret=false", facts={"ems": False}),
+    Label("extended master secret", (T12,), options="minVersion=3.3 maxVersion=3.3", facts={"ems": True, "secure": True}),
 )

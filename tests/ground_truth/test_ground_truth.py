@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ansible_collections.postmaster.tls.plugins.module_utils.limits import Limits
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
@@ -55,6 +58,7 @@ from ansible_collections.postmaster.tls.tests.hostile.server import Server, serv
 LIMITS = Limits(total=2.5, host=80.0, per_port=1, per_address=64, parallel=64)
 VERSIONS = {SSL3: 0x0300, T10: 0x0301, T11: 0x0302, T12: 0x0303, T13: 0x0304}
 PROGRAMS = {"openssl": OPENSSL, "gnutls-serv": GNUTLS, "tlslite-ng": TLSLITE}
+NAME = inventory_labels.NAME
 FULL = {
     "openssl": inventory_labels.OPENSSL,
     "gnutls-serv": inventory_labels.GNUTLS,
@@ -96,11 +100,13 @@ def test_the_inventory_agrees_with_each_label(program: str, folder: Path) -> Non
         pytest.skip(f"{program} is not installed: {INSTALL[program]}")
     labels = FULL[program]
     with started(program, labels, folder) as ports:
-        seen = _seen(ports, Depth.FULL)
+        seen = _seen(ports, Depth.FULL, NAME)
     assert [text for each in zip(labels, seen) for text in inventory_differences(*each)] == []
 
 
-def _seen(ports: Sequence[int], depth: Depth = Depth.JUDGE) -> list[EndpointObservation]:
+def _seen(
+    ports: Sequence[int], depth: Depth = Depth.JUDGE, name: Optional[str] = None
+) -> list[EndpointObservation]:
     """Each fourth port is asked directly, the others behind STARTTLS of each protocol."""
     kinds = (None, Service.IMAP, Service.POP3, Service.SIEVE)
     asked = [(port, kinds[at % 4]) for at, port in enumerate(ports)]
@@ -112,7 +118,7 @@ def _seen(ports: Sequence[int], depth: Depth = Depth.JUDGE) -> list[EndpointObse
             else _behind(next(waiting), kind)
             for port, kind in asked
         ]
-        return list(probe(endpoints, LIMITS, depth=depth))
+        return list(probe(endpoints, LIMITS, name, depth))
 
 
 def _behind(front: Server, kind: Service) -> Endpoint:
@@ -144,6 +150,7 @@ def inventory_differences(label: Label, seen: EndpointObservation) -> Iterator[s
     lists = {listing.version: listing for listing in found.listings}
     if set(lists) != {VERSIONS[name] for name in label.versions}:
         yield f"{label.name}: {[hex(version) for version in lists]}, not {label.versions}"
+    chains = {chain.asked_by: chain.certificates for chain in found.chains}
     keys = {c.certificates[0] for c in found.chains if c.asked_by in ("suites", "signatures")}
     for name, expected in label.facts.items():
         listing = lists.get({"12": 0x0303, "13": 0x0304}.get(name[-2:], 0), Listing(0))
@@ -155,9 +162,29 @@ def inventory_differences(label: Label, seen: EndpointObservation) -> Iterator[s
             "staple": found.ocsp_staple,
             "asks": found.client_certificate,
             "dh": tuple(dh_group_name(field.bits, field.prime) for field in listing.dh_groups),
+            "fallback": found.fallback_scsv,
+            "tickets": found.session_tickets,
+            "hint": found.ticket_seconds,
+            "resumes": found.resumption,
+            "stranger": found.unknown_name,
+            "named": _kind(seen.chain),
+            "unnamed": _kind(chains.get("no_name", ())),
+            "unknown": _kind(chains.get("unknown_name", ())),
+            "heartbeat": found.heartbeat,
+            "etm": found.encrypt_then_mac,
+            "ems": found.extended_master_secret,
+            "secure": found.secure_renegotiation,
         }[name.rstrip("123")]
         if actual != expected:
             yield f"{label.name}: {name} is {actual}, not {expected}"
+
+
+def _kind(chain: Sequence[str]) -> Optional[str]:
+    """What kind of key the leaf of a chain has."""
+    if not chain:
+        return None
+    leaf = x509.load_der_x509_certificate(base64.b64decode(chain[0]))
+    return "rsa" if isinstance(leaf.public_key(), rsa.RSAPublicKey) else "ec"
 
 
 def _offer(seen: EndpointObservation, name: str) -> Offer:

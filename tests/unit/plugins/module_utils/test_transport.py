@@ -172,6 +172,22 @@ def test_a_handshake_and_what_is_said_inside() -> None:
     assert [der[:2] for der in seen[0].chain] == [b"\x30\x82"]
 
 
+def test_tls_ends_with_a_word() -> None:
+    """A server that hears the end of TCP alone has to think that somebody cut the connection."""
+    heard: list[bytes] = []
+
+    def server(sock: socket.socket) -> None:
+        with context().wrap_socket(sock, server_side=True, suppress_ragged_eofs=False) as tls:
+            heard.append(tls.recv(100))
+
+    async def shake_hands(stream: Stream) -> None:
+        await stream.start_tls(None)
+
+    with evil(server) as there:
+        assert use(there.port, shake_hands) is None
+    assert heard == [b""]
+
+
 def test_ipv6() -> None:
     if not socket.has_ipv6:
         pytest.skip("no IPv6 here")
