@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT / "collections"))
 
 # Only what is imported here is watched.
 with atheris.instrument_imports(include=["ansible_collections.postmaster.tls.plugins"]):
+    from ansible_collections.postmaster.tls.plugins.module_utils.wire.flight import RETRY_RANDOM
     from ansible_collections.postmaster.tls.tests.fuzz.properties import PROPERTIES
 
 WORDS = (
@@ -32,6 +33,7 @@ WORDS = (
     *(b"Nov 24 13:43:29 m dovecot: imap-login: Login: user=<", b">, method=PLAIN, rip=", b"lip="),
     *(b", TLS", b"1795527809.0 ", b"imapd: LOGIN, user=", b", ip=[::ffff:1.2.3.4], port=[1]"),
     *(b"\x16\x03\x03", b"\x15\x03\x03\0\2\2\x28", b"\x02\0\0\x26\x03\x03", b"\xc0\x2f", b"\x0b"),
+    *(b"\x02\0\0\x26\x03\x03" + RETRY_RANDOM, b"\x14\x03\x03\0\1\1"),
 )
 
 
