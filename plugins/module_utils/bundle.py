@@ -14,6 +14,7 @@ What else is loaded with program.py comes along, so every module that brings it 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import io
 import os
@@ -63,8 +64,12 @@ def install_command(check_mode: bool = False) -> bool:
     return new or archive
 
 
+@functools.lru_cache(maxsize=1)
 def content() -> bytes:
-    """The archive. ImportError where the module did not bring program.py along."""
+    """The archive. ImportError where the module did not bring program.py along.
+
+    Put together once: the file that this process was started from may be replaced meanwhile.
+    """
     importlib.import_module(_START)
     files = {"__main__.py": f"from {_START} import main\n\nmain()\n"}
     parts = [name for name in sorted(sys.modules) if name.startswith(f"{_PACKAGE}.")]

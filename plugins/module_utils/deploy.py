@@ -36,7 +36,8 @@ EXPECTED = (BadInput, NoPlace, Refused, Stale, OSError, ValueError)
 class Wanted:
     """What is to be deployed: for clients that ask for the name ``sni``, or for all.
 
-    ``product`` limits it to one server. ``who`` is for the journal, ``wait`` in seconds.
+    ``alt`` is a second certificate with the other kind of key. ``product`` limits it to one server.
+    ``who`` is for the journal, ``wait`` in seconds.
     """
 
     source: Source
@@ -44,14 +45,15 @@ class Wanted:
     product: Optional[str] = None
     who: str = ""
     wait: float = WAIT
+    alt: Optional[Source] = None
 
 
 @dataclass(frozen=True)
 class Deployed:
     """What happened on one server.
 
-    ``paths`` are the files that changed; ``reread`` says that nothing changed on disk and the
-    server was told to read it, since it served another certificate.
+    ``alt`` is the second certificate. ``paths`` are the files that changed; ``reread`` says that
+    nothing changed on disk and the server was told to read it, since it served another certificate.
     """
 
     product: str
@@ -62,11 +64,18 @@ class Deployed:
     generation: Optional[str] = None
     reread: bool = False
     notes: tuple[str, ...] = field(default=())
+    alt: Optional[x509.Certificate] = None
 
     @property
     def changed(self) -> bool:
         """Whether anything was done to the server."""
         return bool(self.paths) or self.reread
+
+    @property
+    def ends(self) -> x509.Certificate:
+        """The certificate that ends first, where there are two."""
+        both = [self.leaf, *([self.alt] if self.alt else [])]
+        return min(both, key=lambda leaf: leaf.not_after)
 
 
 def deploy(wanted: Wanted, check_mode: bool = False) -> tuple[Deployed, ...]:
@@ -75,16 +84,16 @@ def deploy(wanted: Wanted, check_mode: bool = False) -> tuple[Deployed, ...]:
     Nothing is changed before the certificate is found fit for all of them. Raises one of EXPECTED;
     the server at which it failed is then as it was before.
     """
-    return tuple(_in_force(wanted, *each, check_mode) for each in _fit(wanted))
+    return tuple(_in_force(wanted, each, check_mode) for each in _fit(wanted))
 
 
-def checked(wanted: Wanted) -> str:
-    """The chain as PEM, without the key, once it is found fit for every server of this host.
+def checked(wanted: Wanted) -> tuple[str, ...]:
+    """Each chain as PEM, without its key, once all is found fit for every server of this host.
 
     Nothing is touched. Raises one of EXPECTED.
     """
-    _server, _place, made = _fit(wanted)[0]
-    return made.pem.decode("ascii")
+    fit = _fit(wanted)[0]
+    return tuple(made.pem.decode("ascii") for made in fit.made)
 
 
 def installed() -> list[str]:
@@ -92,15 +101,59 @@ def installed() -> list[str]:
     return [server.product.value for server in observe_all()[0]]
 
 
-def _fit(wanted: Wanted) -> list[tuple[ServerConfig, Place, Material]]:
-    """Each server, where the certificate goes, and what does."""
-    sources = (wanted.source.certificate, wanted.source.key)
+@dataclass(frozen=True)
+class _Fit:
+    """A server, where the certificates go, and the one or two that do."""
+
+    server: ServerConfig
+    place: Place
+    made: tuple[Material, ...]
+
+    @property
+    def proof(self) -> served.Wanted:
+        """What each port has to serve; asked by kind of key where there is more than one."""
+        leaves = [made.leaf for made in self.made]
+        alone = len(leaves) == 1 and self.place.beside is None
+        return {None if alone else leaf.key_type: leaf.fingerprint for leaf in leaves}
+
+
+def _fit(wanted: Wanted) -> list[_Fit]:
+    """What is to be done on each server, once it is known that it can be."""
+    given = [source for source in (wanted.source, wanted.alt) if source is not None]
+    files = [path for source in given for path in (source.certificate, source.key)]
     found = []
     for server in _servers(wanted.product):
-        place = places.place(server, sources, wanted.sni)
-        made = material.take(replace(wanted.source, names=_names(wanted.source.names, place)))
-        found.append((server, place, made))
+        place = places.place(server, files, wanted.sni, wanted.alt is not None)
+        taken = [material.take(replace(s, names=_names(s.names, place))) for s in given]
+        _require_kinds(taken, given, server, place)
+        found.append(_Fit(server, place, tuple(taken)))
     return found
+
+
+def _require_kinds(
+    taken: Sequence[Material], given: Sequence[Source], server: ServerConfig, place: Place
+) -> None:
+    """Two certificates are served beside each other for two kinds of key, and for no other end."""
+    kinds = [(made.leaf.key_type, source.certificate) for made, source in zip(taken, given)]
+    if place.beside is not None:
+        chain = next((fact.chain for fact in server.files if fact.path == place.beside), ())
+        kinds.append(
+            (x509.read(base64.b64decode(chain[0])).key_type if chain else "", place.beside)
+        )
+    if len(kinds) == 1:
+        return
+    (kind, path), (other, beside) = kinds
+    if kind == other:
+        raise BadInput(
+            f"{path} has an {kind.upper()} key as {beside}, which is served beside it, has; one of "
+            "the two has to be of another kind"
+        )
+    for each, file in kinds:
+        if each not in served.KINDS:
+            raise BadInput(
+                f"{file} has no ECDSA and no RSA key, so what is served beside it cannot be told "
+                "from it; deploy it alone"
+            )
 
 
 def _servers(product: Optional[str]) -> list[ServerConfig]:
@@ -127,43 +180,50 @@ def _covered_now(chain: Sequence[str]) -> tuple[str, ...]:
     return () if leaf is None or leaf.self_issued else leaf.names
 
 
-def _in_force(
-    wanted: Wanted, server: ServerConfig, place: Place, made: Material, check_mode: bool
-) -> Deployed:
-    fingerprint = made.leaf.fingerprint
+def _in_force(wanted: Wanted, fit: _Fit, check_mode: bool) -> Deployed:
+    place, name = fit.place, fit.place.server_name
     plan = candidate.build(
-        _parameters(server, place),
-        pem(place, made),
-        lambda: served.await_certificate(place.ports, fingerprint, place.server_name),
+        _parameters(fit.server, place),
+        pem(place, fit.made),
+        lambda: served.await_certificate(place.ports, fit.proof, name),
     )
     outcome = change.apply(plan, _order(wanted), check_mode)
     done = Deployed(
-        product=server.product.value,
+        product=fit.server.product.value,
         sni=wanted.sni,
-        leaf=made.leaf,
+        leaf=fit.made[0].leaf,
+        alt=fit.made[1].leaf if wanted.alt else None,
         paths=outcome.paths,
         diff=outcome.diff,
         generation=outcome.generation,
         notes=outcome.notes,
     )
-    if outcome.changed or not served.others(place.ports, fingerprint, place.server_name):
+    if outcome.changed:
+        unknown = (note for made in fit.made for note in made.notes)
+        return replace(done, notes=(*done.notes, *unknown))
+    if not served.others(place.ports, fit.proof, name):
         return done
     if not check_mode:
-        _reread(wanted, server, place, fingerprint)
+        _reread(wanted, fit)
     return replace(done, reread=True)
 
 
-def pem(place: Place, made: Material) -> candidate.Pem:
+def pem(place: Place, made: Sequence[Material]) -> candidate.Pem:
     """The files of a place, the longest path first: one that begins like another is found whole."""
     found: dict[str, bytes] = {}
-    for certificate, key in place.files:
+    keys = set()
+    pairs = [(pair, made[0]) for pair in place.files]
+    pairs += [(place.alt, made[1])] if place.alt else []
+    for (certificate, key), each in pairs:
         one = certificate == key
-        found[certificate] = made.key + made.pem if one else made.pem
+        found[certificate] = each.key + each.pem if one else each.pem
         if not one:
-            found[key] = made.key
-    keys = {key for _certificate, key in place.files}
+            found[key] = each.key
+        keys.add(key)
     ordered = {path: found[path] for path in sorted(found, key=len, reverse=True)}
-    words = f"the certificate of {made.leaf.title}, sha256 {made.leaf.fingerprint}"
+    words = " and ".join(
+        f"the certificate of {each.leaf.title}, sha256 {each.leaf.fingerprint}" for each in made
+    )
     return candidate.Pem(ordered, tuple(sorted(keys)), words)
 
 
@@ -201,16 +261,17 @@ def _order(wanted: Wanted) -> change.Order:
     return change.Order(f"{moment}-{secrets.token_hex(4)}", who=wanted.who, wait=wanted.wait)
 
 
-def _reread(wanted: Wanted, server: ServerConfig, place: Place, fingerprint: str) -> None:
+def _reread(wanted: Wanted, fit: _Fit) -> None:
     """The files are right and the server serves another: it has not read them yet."""
+    place, product = fit.place, fit.server.product
     with settle.turn(wanted.wait):
-        hands = settle.HANDS[server.product.value]
+        hands = settle.HANDS[product.value]
         paths = [path for pair in place.files for path in pair]
         problem = hands.activate(hands.running(), paths) or served.await_certificate(
-            place.ports, fingerprint, place.server_name
+            place.ports, fit.proof, place.server_name
         )
     if problem:
-        whose = "Dovecot" if server.product is Product.DOVECOT else "Courier"
+        whose = "Dovecot" if product is Product.DOVECOT else "Courier"
         raise Refused(
             f"{problem}, though {paths[0]} holds the right one and {whose} was told to read it; "
             "look for a second instance or a proxy"

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Optional, TextIO
 
-from . import deploy, material, metrics
+from . import bundle, deploy, material, metrics
 from .deploy import Deployed, Wanted
 from .ledger import Broken
 from .text import clean
@@ -32,6 +32,7 @@ SAID = 2000
 
 def main(arguments: Sequence[str], environment: Optional[Mapping[str, str]] = None) -> int:
     """Deploy as the arguments say; the exit code."""
+    bundle.content()  # while the program that this was started from is still the same
     parser = _parser()
     options = parser.parse_args(arguments)
     found = os.environ if environment is None else environment
@@ -39,7 +40,10 @@ def main(arguments: Sequence[str], environment: Optional[Mapping[str, str]] = No
     if source is None:
         parser.error("--certificate is needed where no RENEWED_LINEAGE is given")
     who = f"postmaster-tls deploy by {found.get('SUDO_USER') or found.get('USER') or 'a hook'}"
-    wanted = Wanted(source, options.sni, options.product, clean(who, 100), options.wait)
+    if options.alt_key and not options.alt_certificate:
+        parser.error("--alt-key is for --alt-certificate")
+    alt = _alt(options)
+    wanted = Wanted(source, options.sni, options.product, clean(who, 100), options.wait, alt)
     try:
         done = deploy.deploy(wanted, options.check)
     except FAILED as error:
@@ -47,7 +51,8 @@ def main(arguments: Sequence[str], environment: Optional[Mapping[str, str]] = No
         if not options.check:
             _say(sys.stderr, *failed(options.textfile_directory, wanted))
         return 1
-    _say(sys.stdout, *(line for one in done for line in (told(one, options.check), *one.notes)))
+    _say(sys.stdout, *(told(one, options.check) for one in done))
+    _say(sys.stderr, *(note for one in done for note in one.notes))
     if not options.check:
         _say(sys.stderr, *succeeded(options.textfile_directory, done))
     return 0
@@ -62,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--certificate", metavar="FILE", help="the chain as PEM, the server's own first")
     add("--key", metavar="FILE", help="the private key; the same file where it is not given")
+    add("--alt-certificate", metavar="FILE", help="a second chain, for another kind of key")
+    add("--alt-key", metavar="FILE", help="its key; the same file where it is not given")
     add("--password-file", metavar="FILE", help="holds the key's password in its first line")
     add("--chain", metavar="FILE", help="the issuers, where they are in a file of their own")
     add("--ca-file", metavar="FILE", help="authorities to which the chain has to lead")
@@ -97,11 +104,27 @@ def _source(options: argparse.Namespace, lineage: str) -> Optional[material.Sour
     )
 
 
+def _alt(options: argparse.Namespace) -> Optional[material.Source]:
+    """The second certificate; its issuers are in its own file."""
+    if options.alt_certificate is None:
+        return None
+    return material.Source(
+        os.path.abspath(options.alt_certificate),
+        os.path.abspath(options.alt_key or options.alt_certificate),
+        names=tuple(options.name),
+        password_file=options.password_file,
+        ca_file=options.ca_file,
+    )
+
+
 def told(done: Deployed, check: bool = False) -> str:
     """What was done on one server, as a line."""
     where = f"{done.product}{f' for {done.sni}' if done.sni else ''}"
     which = f"the certificate of {clean(done.leaf.title, 100)}"
-    until = material.moment(done.leaf.not_after)
+    until = material.moment(done.ends.not_after)
+    if done.alt is not None:
+        kinds = f"{done.leaf.key_type.upper()} and {done.alt.key_type.upper()}"
+        which = f"{which} with a key for {kinds} each"
     verb = "would be" if check else "is"
     what = f"{verb} read again by the server" if done.reread else "is in force already"
     if done.paths:
@@ -116,8 +139,8 @@ def succeeded(directory: str, done: Sequence[Deployed]) -> list[str]:
         values = {
             metrics.SUCCESS: 1.0,
             metrics.AT: time.time(),
-            metrics.BEGINS: one.leaf.not_before,
-            metrics.ENDS: one.leaf.not_after,
+            metrics.BEGINS: one.ends.not_before,
+            metrics.ENDS: one.ends.not_after,
         }
         found.append(metrics.write(directory, one.product, one.sni or "", values))
     return [words for words in found if words]

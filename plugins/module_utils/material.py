@@ -19,8 +19,8 @@ import binascii
 import os
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Callable, Optional
 
 from . import host, scratch, transaction, x509
@@ -62,10 +62,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Material:
-    """A certificate that is fit to be served: its chain, leaf first, and its key as PEM."""
+    """A certificate that is fit to be served: its chain, leaf first, and its key as PEM.
+
+    ``notes`` are sentences about what could not be known.
+    """
 
     chain: tuple[x509.Certificate, ...]
     key: bytes
+    notes: tuple[str, ...] = ()
 
     @property
     def leaf(self) -> x509.Certificate:
@@ -93,7 +97,7 @@ def take(source: Source, now: Optional[float] = None) -> Material:
         problem = check(made, source, at)
         if problem:
             raise BadInput(problem)
-    return made
+    return replace(made, notes=tuple(_open_end(made, source)))
 
 
 def pem(certificate: x509.Certificate) -> bytes:
@@ -240,6 +244,22 @@ def _complete(made: Material, source: Source, _now: float) -> Optional[str]:
         f"{source.certificate} is incomplete: the certificate of its issuer is missing; give the "
         "whole chain (fullchain.pem)"
     )
+
+
+def _open_end(made: Material, source: Source) -> Iterator[str]:
+    """Whether an issuer is missing after the last one cannot be known without its authority.
+
+    A private authority's root is seldom in the chain or in the host's store, so it is no reason to
+    refuse; but a second intermediate that is missing looks the same.
+    """
+    last = made.chain[-1]
+    if not (source.ca_file or last.self_issued or _verified(made, [])):
+        yield clean(
+            f"{source.certificate}: whether it is whole is not known, for the issuer of its last "
+            f"certificate ({last.title}) is neither in it nor trusted by this host; name the "
+            "authority (--ca-file, certificate_trusted_file) to have it verified",
+            4 * NAME,
+        )
 
 
 def _paired(made: Material, source: Source, _now: float) -> Optional[str]:

@@ -9,15 +9,17 @@ host, certbot's to its archive), and not the file that is being deployed. Else t
 into a file of our own, and the setting is changed to name it, once. Pure but for one question: is
 there a link?
 
-Dovecot takes two files, ``local_name`` blocks for names (SNI). Courier reads key and chain out of
-one file at each connection, so they are one file here whatever was configured, and
-``TLS_CERTFILE.NAME`` for a name (tcpd/libcouriergnutls.c, check_cert()).
+Dovecot takes two files, ``local_name`` blocks for names (SNI), and a second pair with the other
+kind of key. Courier reads key and chain out of one file at each connection, so
+they are one file here whatever was configured, and ``TLS_CERTFILE.NAME`` for a name
+(tcpd/libcouriergnutls.c, check_cert()). It serves the first pair of that file and no other: tried
+with 5.0.13, 5.2.11 and 6.0.5, with the pairs in any order.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
@@ -26,6 +28,10 @@ from .config.vocabulary import DOVECOT_23, WORDS, dovecot_dialect
 from .model import Effective, Endpoint, Origin, Product, ServerConfig
 
 DOVECOT_OWN = ("/etc/dovecot/private/postmaster-tls.pem", "/etc/dovecot/private/postmaster-tls.key")
+DOVECOT_ALT = (
+    "/etc/dovecot/private/postmaster-tls-alt.pem",
+    "/etc/dovecot/private/postmaster-tls-alt.key",
+)
 COURIER_OWN = "postmaster-tls.pem"
 
 
@@ -37,16 +43,19 @@ class NoPlace(Exception):
 class Place:
     """Where one certificate goes on one server.
 
-    ``files`` are (certificate, key); they are equal for one combined file. ``settings`` are (name,
-    value, file) to change, ``overrides`` (file, line, name) to take away, ``scoped`` (scope, name,
-    value) what our own file holds and keeps. ``names`` have to be covered besides those that the
-    caller knows. ``ports`` serve it, to a client that asks for ``server_name``; ``now`` is the
+    ``files`` are (certificate, key); they are equal for one combined file. ``alt`` are those of
+    a second certificate, ``beside`` is the file of one that stays and is not ours. ``settings`` are
+    (name, value, file) to change, ``overrides`` (file, line, name) to take away, ``scoped`` (scope,
+    name, value) what our own file holds and keeps. ``names`` have to be covered besides those that
+    the caller knows. ``ports`` serve it, to a client that asks for ``server_name``; ``now`` is the
     chain in force as base64 DER, empty where it is not known.
     """
 
     product: Product
     files: tuple[tuple[str, str], ...]
     ports: tuple[Endpoint, ...]
+    alt: Optional[tuple[str, str]] = None
+    beside: Optional[str] = None
     settings: tuple[tuple[str, str, str], ...] = ()
     overrides: tuple[tuple[str, int, str], ...] = ()
     scoped: tuple[tuple[str, str, str], ...] = ()
@@ -55,12 +64,16 @@ class Place:
     now: tuple[str, ...] = ()
 
 
-def place(server: ServerConfig, sources: Sequence[str], sni: Optional[str] = None) -> Place:
+def place(
+    server: ServerConfig, sources: Sequence[str], sni: Optional[str] = None, alt: bool = False
+) -> Place:
     """Where a certificate read from the files ``sources`` goes, for all clients or for one name.
 
-    Raises :class:`NoPlace` where the server has no place for that name.
+    ``alt``: and one with the other kind of key. Without it, one that we put there goes.
+    Raises :class:`NoPlace` where the server has no place for that name, or for two.
     """
-    return _PLACES[server.product, sni is not None](server, frozenset(sources), sni or "")
+    find = _PLACES[server.product, sni is not None]
+    return find(server, frozenset(sources), sni or "", alt)
 
 
 def endpoints(server: ServerConfig) -> tuple[Endpoint, ...]:
@@ -76,33 +89,64 @@ def endpoints(server: ServerConfig) -> tuple[Endpoint, ...]:
 # Dovecot
 
 
-def _dovecot(server: ServerConfig, sources: frozenset[str], _sni: str) -> Place:
-    pair = _pair(server, "")
-    own = _usable(pair, sources)
-    chosen = pair if own else DOVECOT_OWN
+def _dovecot(server: ServerConfig, sources: frozenset[str], _sni: str, alt: bool) -> Place:
+    pair, other = _pair(server, ""), _pair(server, "", _ALT)
+    chosen = pair if _usable(pair, sources) else DOVECOT_OWN
+    placed = (other if _usable(other, sources) else DOVECOT_ALT) if alt else None
+    wanted = dict(zip(_FIELDS, chosen)) if chosen != pair else {}
+    if placed not in (None, other) or (placed is None and other == DOVECOT_ALT):
+        wanted.update(zip(_ALT, placed or ("", "")))
+    scoped = tuple(_scoped(server, alt))
+    moved = bool(wanted) or scoped != tuple(_held(server))
     inherited = [name for name, block in _blocks(server) if block is None or block == pair]
     return Place(
         Product.DOVECOT,
         (chosen,),
         _dovecot_ports(server, pair),
-        settings=() if own else _dovecot_settings(server, chosen),
-        scoped=() if own else tuple(_held(server)),
+        alt=placed,
+        beside=other[0] if not alt and other != DOVECOT_ALT and other[0] else None,
+        settings=_dovecot_settings(server, wanted) if moved else (),
+        scoped=scoped if moved else (),
         names=tuple(inherited),
         now=_chain(server, pair[0]),
     )
 
 
-def _dovecot_named(server: ServerConfig, sources: frozenset[str], sni: str) -> Place:
+def _dovecot_named(server: ServerConfig, sources: frozenset[str], sni: str, alt: bool) -> Place:
     pair = dict(_blocks(server)).get(sni)
     if pair is None or not _usable(pair, sources) or pair == _pair(server, ""):
-        cert, key = (WORDS[_dialect(server)][field].name for field in ("certificate", "key"))
-        raise NoPlace(
-            f"Dovecot has no local_name block for {sni} with files of its own; write one with "
-            f"{cert} and {key}, each a plain file, and run again"
-        )
-    ports = _dovecot_ports(server, _pair(server, ""))
-    now = _chain(server, pair[0])
-    return Place(Product.DOVECOT, (pair,), ports, names=(sni,), server_name=sni, now=now)
+        raise _no_block(server, sni, _FIELDS)
+    other = _own_alt(server, sni)
+    if alt and not _usable(other, sources):
+        raise _no_block(server, sni, _ALT)
+    return Place(
+        Product.DOVECOT,
+        (pair,),
+        _dovecot_ports(server, _pair(server, "")),
+        alt=other if alt else None,
+        beside=other[0] if not alt and other[0] else None,
+        names=(sni,),
+        server_name=sni,
+        now=_chain(server, pair[0]),
+    )
+
+
+def _no_block(server: ServerConfig, sni: str, fields: Sequence[str]) -> NoPlace:
+    certificate, key = (WORDS[_dialect(server)][field].name for field in fields)
+    return NoPlace(
+        f"Dovecot has no local_name block for {sni} with files of its own; write one with "
+        f"{certificate} and {key}, each a plain file, and run again"
+    )
+
+
+def _own_alt(server: ServerConfig, sni: str) -> tuple[str, str]:
+    """The second pair that stands in the block itself: one of all clients is for other names."""
+    for scope in {row.scope for row in server.effective}:
+        if scope.startswith("local_name=") and sni in scope.partition("=")[2].split():
+            rows = [_row(server, field, scope) for field in _ALT]
+            certificate, key = (row.value or "" if row else "" for row in rows)
+            return certificate, key
+    return "", ""
 
 
 def _dialect(server: ServerConfig) -> str:
@@ -110,14 +154,34 @@ def _dialect(server: ServerConfig) -> str:
 
 
 def _dovecot_settings(
-    server: ServerConfig, pair: tuple[str, str]
+    server: ServerConfig, wanted: Mapping[str, str]
 ) -> tuple[tuple[str, str, str], ...]:
-    """What our own file says already, and the two files; it is written as a whole."""
+    """What our own file says already, and the files wanted; it is written as a whole."""
     held = {r.name: r.native for r in server.effective if not r.scope and _ours(r.origin)}
     words = WORDS[_dialect(server)]
     mark = "<" if _dialect(server) == DOVECOT_23 else ""
-    held.update({words[field].name: mark + path for field, path in zip(_FIELDS, pair)})
+    held.update({words[field].name: path and mark + path for field, path in wanted.items()})
     return tuple((name, value, "") for name, value in held.items())
+
+
+def _scoped(server: ServerConfig, alt: bool) -> Iterator[tuple[str, str, str]]:
+    """What our own file says of narrower scopes, and where the second certificate is not for.
+
+    A block with a certificate of its own inherits the second one of all clients, which is for other
+    names; both dialects take an empty value for none (tried on 2.3.19 and 2.4.1).
+    """
+    names = [WORDS[_dialect(server)][field].name for field in _ALT]
+    yield from (each for each in _held(server) if each[1] not in names)
+    for scope in _inheriting(server) if alt else ():
+        yield from ((scope, name, "") for name in names)
+
+
+def _inheriting(server: ServerConfig) -> Iterator[str]:
+    for row in server.effective:
+        if row.field == "certificate" and row.scope and row.value != _pair(server, "")[0]:
+            own = _row(server, _ALT[0], row.scope)
+            if own is None or _ours(own.origin):
+                yield row.scope
 
 
 def _held(server: ServerConfig) -> Iterator[tuple[str, str, str]]:
@@ -155,7 +219,8 @@ def _blocks(server: ServerConfig) -> Iterator[tuple[str, Optional[tuple[str, str
 # Courier
 
 
-def _courier(server: ServerConfig, sources: frozenset[str], _sni: str) -> Place:
+def _courier(server: ServerConfig, sources: frozenset[str], _sni: str, alt: bool) -> Place:
+    _require_one(alt)
     files: list[tuple[str, str]] = []
     settings: list[tuple[str, str, str]] = []
     overrides: list[tuple[str, int, str]] = []
@@ -178,13 +243,14 @@ def _courier(server: ServerConfig, sources: frozenset[str], _sni: str) -> Place:
         Product.COURIER,
         tuple(dict.fromkeys(files)),
         endpoints(server),
-        tuple(dict.fromkeys(settings)),
-        tuple(dict.fromkeys(overrides)),
+        settings=tuple(dict.fromkeys(settings)),
+        overrides=tuple(dict.fromkeys(overrides)),
         now=now,
     )
 
 
-def _courier_named(server: ServerConfig, _sources: frozenset[str], sni: str) -> Place:
+def _courier_named(server: ServerConfig, _sources: frozenset[str], sni: str, alt: bool) -> Place:
+    _require_one(alt)
     files = []
     for service in ("imap", "pop3"):
         for scope in _scopes(server, service):
@@ -205,6 +271,14 @@ def _courier_named(server: ServerConfig, _sources: frozenset[str], sni: str) -> 
     now = next((chain for path, _key in unique for chain in [_chain(server, path)] if chain), ())
     ports = endpoints(server)
     return Place(Product.COURIER, unique, ports, names=(sni,), server_name=sni, now=now)
+
+
+def _require_one(alt: bool) -> None:
+    if alt:
+        raise NoPlace(
+            "Courier serves one certificate to every client, so there is no place for a second one "
+            "with another kind of key; deploy one (certificate_key_type: ecdsa or rsa)"
+        )
 
 
 def _scopes(server: ServerConfig, service: str) -> list[str]:
@@ -237,14 +311,15 @@ def _row(server: ServerConfig, field: str, scope: str) -> Optional[Effective]:
     return next(found, None)
 
 
-def _pair(server: ServerConfig, scope: str) -> tuple[str, str]:
+_FIELDS = ("certificate", "key")
+_ALT = ("alt_certificate", "alt_key")
+
+
+def _pair(server: ServerConfig, scope: str, fields: Sequence[str] = _FIELDS) -> tuple[str, str]:
     """Certificate and key of a scope; empty where there is none or its name is not known."""
-    rows = [_row(server, field, scope) or _row(server, field, "") for field in _FIELDS]
+    rows = [_row(server, field, scope) or _row(server, field, "") for field in fields]
     certificate, key = (row.value or "" if row else "" for row in rows)
     return certificate, key
-
-
-_FIELDS = ("certificate", "key")
 
 
 def _usable(pair: tuple[str, str], sources: frozenset[str]) -> bool:

@@ -9,6 +9,7 @@ within the limits. Source of the registered ports: RFC 8314, RFC 5804.
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
 from collections import Counter
@@ -25,7 +26,9 @@ from .model import (
     TlsMode,
 )
 from .names import is_address, resolve
+from .openssl_client import available
 from .port import observe
+from .renegotiation import chain_for
 from .talk import Depth, Target
 from .tasks import in_turn, run
 from .text import clean
@@ -102,6 +105,35 @@ def handshakes(
     """
     targets = [Target(endpoint, server_name, "", depth=Depth.SWEEP) for endpoint in endpoints]
     return run(_probe(targets, limits))
+
+
+def chains(
+    endpoints: Sequence[Endpoint],
+    kind: str,
+    limits: Limits = OWN,
+    server_name: Optional[str] = None,
+) -> tuple[tuple[str, ...], ...]:
+    """What each port serves to a client that takes one kind of key alone, ``rsa`` or ``ecdsa``.
+
+    Base64 DER, leaf first; none where no handshake was completed, or none can be made here
+    (openssl_client.py). The hosts are addresses.
+    """
+    targets = [Target(endpoint, server_name, "", depth=Depth.SWEEP) for endpoint in endpoints]
+    return run(_chains(targets, kind, limits))
+
+
+async def _chains(
+    targets: Sequence[Target], kind: str, limits: Limits
+) -> tuple[tuple[str, ...], ...]:
+    network = SocketNetwork(limits, [(t.endpoint.host, t.endpoint.port) for t in targets])
+
+    async def look(target: Target) -> tuple[str, ...]:
+        if not available():
+            return ()
+        found = await chain_for(target, network, kind)
+        return tuple(base64.b64encode(der).decode("ascii") for der in found)
+
+    return tuple(await in_turn(look, targets, limits.parallel))
 
 
 def _targets(

@@ -45,8 +45,9 @@ def command(verb: str, *arguments: str) -> list[str]:
 
 def arm(name: str, seconds: float) -> str:
     """Set the switch for the change ``name``; says which kind. OSError when none can be set."""
-    bundle.install()
-    tried = host.run(command("ready"))
+    tried = _tried()
+    if tried.rc:  # another version may have been put there just then, by a run of the role
+        tried = _tried()
     if tried.rc:
         raise OSError(f"{bundle.path()} does not run: {clean(tried.stderr.strip()[-300:], 300)}")
     if os.path.isdir(BOOTED):
@@ -55,6 +56,11 @@ def arm(name: str, seconds: float) -> str:
             return SYSTEMD
     _wait_in_a_process(name, seconds)
     return PROCESS
+
+
+def _tried() -> host.Result:
+    bundle.install()
+    return host.run(command("ready"))
 
 
 def disarm(name: str) -> None:

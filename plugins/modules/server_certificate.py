@@ -35,6 +35,17 @@ options:
       - File on the host with the private key as PEM.
       - Taken from O(certificate) where it is not given.
     type: path
+  alt_certificate:
+    description:
+      - File on the host with a second chain, issuers included, whose key is of the other kind (RSA beside
+        ECDSA). Each client is served what it can take, and what is served is looked at for both kinds.
+      - Dovecot alone can serve two. Without it, a second one that this module put there is taken away.
+    type: path
+  alt_key:
+    description:
+      - File on the host with the key of O(alt_certificate).
+      - Taken from O(alt_certificate) where it is not given.
+    type: path
   password_file:
     description: File on the host that holds the key's password in its first line.
     type: path
@@ -104,6 +115,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+alt_chain:
+  description: The same of O(alt_certificate); null where none was given.
+  returned: when O(state=checked)
+  type: str
+  sample: null
 chain:
   description: The certificate and its issuers in PEM, leaf first; never the key.
   returned: when O(state=checked)
@@ -131,6 +147,9 @@ servers:
     fingerprint:
       description: SHA-256 of the certificate that is served now.
       type: str
+    alt_fingerprint:
+      description: SHA-256 of the second certificate; null where there is none.
+      type: str
     names:
       description: The names that it covers.
       type: list
@@ -144,6 +163,7 @@ servers:
       reread: false
       generation: /var/lib/postmaster-tls/generations/20261124T181140Z-9d1f30c2
       fingerprint: 3c5ad4ed43b5ae5ea1b7d9d7d1f4ea0c3a7c27d6ee5a4dd9dbb7b8f2fd0d7b53
+      alt_fingerprint: null
       names: [mail.example.org]
       not_after: '2027-02-22 18:11:40Z'
 said:
@@ -156,14 +176,17 @@ said:
       dovecot: the certificate of mail.example.org, valid until 2027-02-22 18:11:40Z, is written to
       /etc/dovecot/private/mail.key, /etc/dovecot/private/mail.pem and served
 notes:
-  description: What was found of a run that was killed, and metrics that could not be written.
+  description:
+    - What was found of a run that was killed, what could not be known of the chain, and metrics that
+      could not be written.
   returned: when O(state=deployed)
   type: list
   elements: str
   sample: []
 """
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -180,6 +203,8 @@ def main() -> None:
         argument_spec={
             "certificate": {"type": "path", "required": True},
             "key": {"type": "path", "no_log": False},
+            "alt_certificate": {"type": "path"},
+            "alt_key": {"type": "path", "no_log": False},
             "password_file": {"type": "path", "no_log": False},
             "chain": {"type": "path"},
             "ca_file": {"type": "path"},
@@ -191,19 +216,23 @@ def main() -> None:
             "who": {"default": ""},
             "state": {"choices": ["deployed", "checked"], "default": "deployed"},
         },
+        required_by={"alt_key": ("alt_certificate",)},
         supports_check_mode=True,
     )
     wanted, check = _wanted(module.params), module.check_mode
     directory = module.params["textfile_directory"]
     try:
         if module.params["state"] == "checked":
-            module.exit_json(changed=False, chain=deploy.checked(wanted))
+            chain, *alt = deploy.checked(wanted)
+            module.exit_json(changed=False, chain=chain, alt_chain=alt[0] if alt else None)
         new = bundle.install_command(check)
         done = deploy.deploy(wanted, check)
     except deploy_command.FAILED as error:
         notes = [] if check else deploy_command.failed(directory, wanted)
         module.fail_json(msg=str(error), notes=notes)
     notes = [] if check else deploy_command.succeeded(directory, done)
+    for note in [*(note for one in done for note in one.notes), *notes]:
+        module.warn(note)
     module.exit_json(
         changed=new or any(one.changed for one in done),
         servers=[_told(one) for one in done],
@@ -222,8 +251,16 @@ def _wanted(params: dict[str, Any]) -> Wanted:
         params["chain"],
         params["ca_file"],
     )
-    sni, product = params["sni"], params["product"]
-    return Wanted(source, sni and sni.lower(), product, params["who"], float(params["wait"]))
+    sni, product, wait = params["sni"], params["product"], float(params["wait"])
+    return Wanted(source, sni and sni.lower(), product, params["who"], wait, _alt(params, source))
+
+
+def _alt(params: dict[str, Any], first: material.Source) -> Optional[material.Source]:
+    certificate = params["alt_certificate"]
+    if certificate is None:
+        return None
+    key = params["alt_key"] or certificate
+    return replace(first, certificate=certificate, key=key, chain=None)
 
 
 def _told(done: Deployed) -> dict[str, Any]:
@@ -233,6 +270,7 @@ def _told(done: Deployed) -> dict[str, Any]:
         "reread": done.reread,
         "generation": done.generation,
         "fingerprint": done.leaf.fingerprint,
+        "alt_fingerprint": done.alt.fingerprint if done.alt else None,
         "names": list(done.leaf.names),
         "not_after": material.moment(done.leaf.not_after),
     }

@@ -58,7 +58,17 @@ INSIDE_MODULE_UTILS = {
         "wire",
     },
     "port": FLOOR | {"hellos", "injection", "inventory", "talk", "tasks", "transport", "wire"},
-    "probe": FLOOR | {"limits", "names", "port", "talk", "tasks", "transport"},
+    "probe": FLOOR
+    | {
+        "limits",
+        "names",
+        "openssl_client",
+        "port",
+        "renegotiation",
+        "talk",
+        "tasks",
+        "transport",
+    },
 }
 """A part of module_utils and the other parts it may import.
 

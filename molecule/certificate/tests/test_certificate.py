@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Certificates of a real ACME server: served, renewed under load, and bad ones refused.
 
-    SWAPS=500 pytest molecule/certificate/tests -k swaps      on hosts that are up
+    SWAPS=500 SWAPPED=courier-trixie pytest molecule/certificate/tests -k swaps    hosts that are up
 
-SWAPS is the number of certificates that a host is given under load, 4 by default.
+SWAPS is the number of certificates that a host is given under load, 4 by default; SWAPPED are the
+hosts, all at once by default. `playbooks/certificate.yml` puts the program there.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from ansible_collections.postmaster.tls.tests.unit import pki
 NAMES = ("dovecot-bookworm", "dovecot-trixie", "courier-trixie")
 SNI = {"dovecot-bookworm": "webmail.example.test", "dovecot-trixie": "mail.old.example.test"}
 SWAPS = int(os.environ.get("SWAPS", "4"))
+SWAPPED = os.environ.get("SWAPPED", " ".join(NAMES)).split()
 METRICS = "/var/lib/prometheus/node-exporter"
 LIVE = "/etc/letsencrypt/live/mail"
 RENEW = (
@@ -276,7 +278,7 @@ def test_swaps_under_login_load() -> None:
         judged(host, users, SWAPS)
         return said
 
-    for name, said in everywhere(swapped, NAMES).items():
+    for name, said in everywhere(swapped, SWAPPED).items():
         assert said.count("and served\n") == SWAPS, (name, said)
 
 
@@ -353,6 +355,52 @@ def test_an_authority_of_our_own_and_no_key_in_any_output(playbook: Any, own: Pa
     assert "a passphrase for the lab" not in said
     again = playbook("certificate", *authority(own, **name))
     assert again.stdout.count("changed=0") == len(NAMES), again.stdout[-2000:]
+
+
+KINDS = {
+    ec.EllipticCurvePublicKey: "ECDHE-ECDSA-AES128-GCM-SHA256",
+    rsa.RSAPublicKey: "ECDHE-RSA-AES128-GCM-SHA256",
+}
+
+
+def of_each_kind(host: Host, door: str) -> dict[Any, x509.Certificate]:
+    """What a port serves to clients that take one kind of key alone, of TLS 1.2."""
+    found = {}
+    for kind, suite in KINDS.items():
+        context = clients.context()
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(suite)
+        _version, leaf = clients.handshake(ipv4(HOSTS[host.name]), door, context)
+        found[kind] = x509.load_der_x509_certificate(leaf)
+    return found
+
+
+def test_both_kinds_of_key_at_once_where_the_server_can(playbook: Any, own: Path) -> None:
+    """And Courier says that it cannot; the names of other certificates keep theirs."""
+    name = ["{{ inventory_hostname }}.example.test"]
+    asked = authority(own, mail_tls_names=name, certificate_key_type="both")
+    done = playbook("certificate", *asked)
+    words = " ".join(done.stdout.split())
+    assert "Courier serves one certificate to every client" in words
+    assert words.count("failed=1") == 1, done.stdout[-3000:]
+    before = {}
+    for host in map(Host, NAMES[:2]):
+        doors_ = ("imap 143", "imaps 993", "pop3 110", "pop3s 995", "sieve 4190")
+        for door in doors_:
+            for kind, leaf in of_each_kind(host, door).items():
+                assert isinstance(leaf.public_key(), kind), door
+                assert clients.names(leaf.public_bytes(Encoding.DER)) == [name_of(host.name)]
+        assert clients.names(clients.asked_for(ipv4(HOSTS[host.name]), 993, SNI[host.name])) == [
+            SNI[host.name]
+        ]
+        before[host.name] = host.sums()
+    again = playbook("certificate", *asked)
+    assert again.stdout.count("changed=0") == 3, again.stdout[-2000:]
+    assert before == {each: Host(each).sums() for each in NAMES[:2]}
+    alone = playbook("certificate", *authority(own, mail_tls_names=name))
+    assert alone.returncode == 0, alone.stdout[-3000:]
+    for host in map(Host, NAMES[:2]):
+        assert "postmaster-tls-alt" not in host.run("doveconf -n")
 
 
 def test_a_certificate_for_one_name_alone(playbook: Any, own: Path) -> None:

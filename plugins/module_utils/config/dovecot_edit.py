@@ -44,8 +44,13 @@ INCLUDED = "# The TLS policy of postmaster.tls is read last:\n"
 _WHITE = " \t\r\v\f"
 _SPECIAL = re.compile(r"[#'\"\\$]|^<(?!/)|^\s|\s\Z")
 # A whole folder of files; one that is not itself a pattern.
-_SCOPES = ("remote", "local")
-_SCOPE_VALUE = re.compile(r"[0-9A-Fa-f.:/]+")
+_NETWORK, _NAME = re.compile(r"[0-9A-Fa-f.:/]+"), re.compile(r"(\*\.)?[A-Za-z0-9_.-]+")
+_SCOPES = {
+    "remote": _NETWORK,
+    "local": _NETWORK,
+    "local_name": _NAME,
+    "protocol": re.compile(r"[a-z-]+"),
+}
 _ANY_CONF = re.compile(r"[^*?\[{]*/\*\.conf\Z")
 # Names of 2.3 that still set what has another name by now.
 _NEW_NAMES = {old: new for new, olds in OLD_NAMES.items() for old in olds}
@@ -126,7 +131,7 @@ def _block(scope: str, reason: str, lines: Sequence[str]) -> str:
 
 def _opening(scope: str) -> str:
     kind, _equals, value = scope.partition("=")
-    if kind not in _SCOPES or not _SCOPE_VALUE.fullmatch(value):
+    if kind not in _SCOPES or not _SCOPES[kind].fullmatch(value):
         raise ValueError(f"{scope!r} is no scope that can be written")
     return f"{kind} {value} {{"
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import posixpath
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Optional
 
@@ -42,6 +43,7 @@ def plan_dovecot(target: Target, names: tuple[str, ...]) -> Plan:
         made,
         tuple(mode_wants(target.server.files)),
         tuple(notes(target)),
+        tuple(s for s in _held(target) if s.name in _alt_names(target)),
     )
 
 
@@ -51,12 +53,20 @@ def plan_evidence(target: Target) -> Plan:
     kept = {row.name: Want(row.name, row.native) for row in rows if row is not None and _ours(row)}
     for want in _dovecot_want(target, "login_log", DOVECOT_RULES["login_log"]):
         kept[want.name] = want
-    held = [
-        Scoped(s.scope, s.name, s.value, "")
-        for s in target.server.settings
-        if s.scope and posixpath.basename(s.origin.file) == DROP_IN
-    ]
-    return Plan(Product.DOVECOT, tuple(kept.values()), scoped=tuple(held))
+    return Plan(Product.DOVECOT, tuple(kept.values()), scoped=tuple(_held(target)))
+
+
+def _held(target: Target) -> Iterator[Scoped]:
+    """What our own file says of narrower scopes."""
+    for setting in target.server.settings:
+        if setting.scope and posixpath.basename(setting.origin.file) == DROP_IN:
+            yield Scoped(setting.scope, setting.name, setting.value, "")
+
+
+def _alt_names(target: Target) -> list[str]:
+    """The settings of a second certificate: a deployment puts them where it is not for."""
+    names = (vocabulary.native_name(target.dialect, f) for f in ("alt_certificate", "alt_key"))
+    return [name for name in names if name]
 
 
 def settled(made: Plan) -> Plan:
@@ -184,9 +194,9 @@ def _certificate(target: Target, names: tuple[str, ...]) -> Optional[Certificate
 def _certificate_wants(target: Target, made: Optional[CertificateWant]) -> list[Want]:
     prefix = "<" if target.dialect == vocabulary.DOVECOT_23 else ""
     wants = []
-    for field in ("certificate", "key"):
+    for field in ("certificate", "key", "alt_certificate", "alt_key"):
         row = target.server.value(field)
-        path = getattr(made, field) if made else (row.value if row and _ours(row) else None)
+        path = getattr(made, field, None) if made else (row.value if row and _ours(row) else None)
         if path:
             wants.append(Want(str(vocabulary.native_name(target.dialect, field)), prefix + path))
     return wants

@@ -68,7 +68,7 @@ def plan(
         raise Unplannable(refusal)
     kept = scoped(target, exceptions, today)
     over = (*made.overrides, *ended(target, kept))
-    return settled(replace(made, scoped=kept, overrides=over))
+    return settled(replace(made, scoped=(*made.scoped, *kept), overrides=over))
 
 
 def evidence(server: ServerConfig, profile: Profile) -> Plan:

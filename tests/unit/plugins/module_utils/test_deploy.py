@@ -61,6 +61,7 @@ class Host:
         self.root, self.steps = root, list[str]()
         self.deaf = False  # a reload that changes nothing, as of a second instance
         self.names: list[Optional[str]] = []
+        self.alt: Optional[bytes] = None  # what clients get who take RSA alone
         (root / "etc").mkdir()
         (root / "in").mkdir()
         self.write("etc", *AUTHORITY.issue([pki.NAME, "old.example.test"]))
@@ -85,6 +86,7 @@ class Host:
         for module in (change, settle):
             patch(module, "LocalProof", lambda *_: proof)
         patch(served.probe, "handshakes", self.handshakes)
+        patch(served.probe, "chains", self.chains)
         patch(served, "PATIENCE", 0.0)
         patch(deploy.served.await_certificate, "__defaults__", (None, 0.0))
 
@@ -94,8 +96,8 @@ class Host:
             path.write_bytes(content)
         return Source(*map(str, paths), names=(pki.NAME,))
 
-    def disk(self) -> bytes:
-        raw = (self.root / "etc" / "chain.pem").read_bytes()
+    def disk(self, name: str = "chain") -> bytes:
+        raw = (self.root / "etc" / f"{name}.pem").read_bytes()
         return x509.load_pem_x509_certificate(raw).public_bytes(Encoding.DER)
 
     def server(self) -> ServerConfig:
@@ -107,6 +109,15 @@ class Host:
                 ("key", "key", "ssl_key"),
             )
         ]
+        alt = {n: str(self.root / "etc" / f"{n}.pem") for n in ("alt", "alt_key")}
+        if os.path.exists(alt["alt"]):
+            rows += [
+                Effective("", field, alt[name], setting, "", Origin("/x", 1))
+                for field, name, setting in (
+                    ("alt_certificate", "alt", "ssl_alt_cert"),
+                    ("alt_key", "alt_key", "ssl_alt_key"),
+                )
+            ]
         main = str(self.root / "etc" / "dovecot.conf")
         return ServerConfig(
             Product.DOVECOT,
@@ -115,13 +126,22 @@ class Host:
             main,
             effective=tuple(rows),
             listeners=(PORT,),
-            files=(host.file_fact(paths["chain"], "certificate", paths["key"]),),
+            files=(
+                host.file_fact(paths["chain"], "certificate", paths["key"]),
+                host.file_fact(alt["alt"], "certificate", alt["alt_key"]),
+            ),
         )
 
     def activate(self, _units: Sequence[str], _paths: Sequence[str] = ()) -> Optional[str]:
         self.steps.append("reload")
-        self.now = self.now if self.deaf else self.disk()
+        if not self.deaf:
+            self.now = self.disk()
+            self.alt = self.disk("alt") if (self.root / "etc" / "alt.pem").exists() else None
         return None
+
+    def chains(self, endpoints: Any, kind: str, _limits: Any, _name: Optional[str]) -> Any:
+        found = {"ecdsa": self.now, "rsa": self.alt}[kind]
+        return tuple((base64.b64encode(found).decode(),) if found else () for _each in endpoints)
 
     def handshakes(self, endpoints: Any, _limits: Any, name: Optional[str]) -> Any:
         self.names.append(name)
@@ -154,7 +174,7 @@ def test_what_is_checked_is_told_without_its_key_and_left_alone(mail: Host) -> N
     chain, key = AUTHORITY.issue()
     both = mail.write("in", chain + key, key).certificate
     before = mail.tree()
-    said = deploy.checked(Wanted(Source(both, both, names=(pki.NAME,))))
+    (said,) = deploy.checked(Wanted(Source(both, both, names=(pki.NAME,))))
     assert said.encode() == b"".join(map(material.pem, material.certificates(chain)))
     assert "PRIVATE" not in said
     assert (mail.tree(), mail.steps) == (before, [])
@@ -234,6 +254,90 @@ def test_without_names_those_of_the_old_one_have_to_be_covered(mail: Host) -> No
         deploy.deploy(Wanted(Source(source.certificate, source.key)))
 
 
+# ---------------------------------------------------------------------------------------------
+# A second certificate
+
+
+RSA = pki.new_key(2048)
+
+
+@pytest.fixture
+def two(mail: Host) -> Host:
+    """The same with a second pair of its own."""
+    chain, key = AUTHORITY.issue([pki.NAME, "old.example.test"], RSA)
+    for name, content in (("alt", chain), ("alt_key", key)):
+        (mail.root / "etc" / f"{name}.pem").write_bytes(content)
+    mail.alt = mail.disk("alt")
+    return mail
+
+
+def both(mail: Host, key: Any = None) -> Wanted:
+    """A new certificate for each kind of key."""
+    chain, text = AUTHORITY.issue(key=key or pki.new_key(2048))
+    paths = [str(mail.root / "in" / f"{name}.pem") for name in ("alt", "alt_key")]
+    for path, content in zip(paths, (chain, text)):
+        Path(path).write_bytes(content)
+    alt = Source(*paths, names=(pki.NAME,))
+    return Wanted(mail.write("in", *AUTHORITY.issue()), alt=alt)
+
+
+def test_two_go_into_force_together_and_then_disturb_nobody(two: Host) -> None:
+    wanted = both(two)
+    (done,) = deploy.deploy(wanted)
+    assert {Path(path).name for path in done.paths} == {
+        "chain.pem",
+        "key.pem",
+        "alt.pem",
+        "alt_key.pem",
+    }
+    assert done.alt is not None
+    assert hashlib.sha256(two.alt or b"").hexdigest() == done.alt.fingerprint
+    assert stat.S_IMODE((two.root / "etc" / "alt_key.pem").stat().st_mode) == 0o400
+    before, steps = two.tree(), list(two.steps)
+    (again,) = deploy.deploy(wanted)
+    assert (again.changed, two.tree(), two.steps) == (False, before, steps)
+
+
+def test_both_go_back_where_clients_of_one_kind_get_another(
+    two: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, old = two.tree(), base64.b64encode(two.alt or b"").decode()
+    shown = {"ecdsa": two.chains, "rsa": lambda ports, *_: ((old,),) * len(ports)}
+    monkeypatch.setattr(
+        served.probe, "chains", lambda ports, kind, *more: shown[kind](ports, kind, *more)
+    )
+    with pytest.raises(Refused) as refused:
+        deploy.deploy(both(two))
+    assert str(refused.value).startswith(
+        "imap://127.0.0.1:993 serves another certificate to clients that take RSA alone after the"
+    )
+    assert two.tree() == before
+
+
+def test_two_of_one_kind_are_refused(two: Host) -> None:
+    before = two.tree()
+    with pytest.raises(BadInput, match=r"in/chain\.pem has an ECDSA key as .*in/alt\.pem"):
+        deploy.deploy(both(two, pki.new_key()))
+    assert two.tree() == before
+
+
+def test_one_alone_leaves_a_second_that_is_not_ours_and_is_looked_at_by_kind(two: Host) -> None:
+    (done,) = deploy.deploy(Wanted(two.write("in", *AUTHORITY.issue())))
+    assert {Path(path).name for path in done.paths} == {"chain.pem", "key.pem"}
+    with pytest.raises(BadInput, match=r"has an RSA key as .*etc/alt\.pem"):
+        deploy.deploy(Wanted(two.write("in", *AUTHORITY.issue(key=RSA))))
+
+
+def test_metrics_tell_of_the_one_that_ends_first(two: Host) -> None:
+    ends = deploy.Deployed(
+        "dovecot",
+        None,
+        *(material.certificates(pki.pem(AUTHORITY.leaf(RSA, ends=days)))[0] for days in (9,)),
+        alt=material.certificates(pki.pem(AUTHORITY.leaf(RSA, ends=3)))[0],
+    )
+    assert ends.ends is ends.alt
+
+
 def test_where_there_is_no_server(mail: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     source = mail.write("in", *AUTHORITY.issue())
     with pytest.raises(deploy.NoPlace, match="there is no courier on this host"):
@@ -265,10 +369,13 @@ def test_a_hook_of_certbots_needs_no_argument(mail: Host, capsys: Any) -> None:
     said = capsys.readouterr()
     assert said.out.startswith(f"dovecot: the certificate of {pki.NAME}, valid until 20")
     assert said.out.endswith("and served\n")
-    assert said.err == ""
+    assert "whether it is whole is not known" in said.err  # nobody here knows this authority
+    assert said.err.count("\n") == 1
     assert f'{metrics.SUCCESS}{{product="dovecot",server_name=""}} 1\n' in prom(mail)
     assert call(mail, RENEWED_LINEAGE=str(mail.root / "in")) == 0
-    assert capsys.readouterr().out.endswith("is in force already\n")
+    said = capsys.readouterr()
+    assert said.out.endswith("is in force already\n")
+    assert said.err == ""
 
 
 def test_a_failure_is_one_line_a_metric_and_an_exit_code(mail: Host, capsys: Any) -> None:

@@ -124,6 +124,27 @@ def test_a_given_authority_has_to_be_reached(authority: pki.Authority, tmp_path:
         take(lay(tmp_path, chain, key, ca_file=str(ca)))
 
 
+def test_an_end_that_nobody_knows_is_told(authority: pki.Authority, tmp_path: Path) -> None:
+    """A root that is left out, or a second intermediate that is missing: it looks the same."""
+    chain, key = authority.issue()
+    (said,) = take(lay(tmp_path, chain, key)).notes
+    assert said.startswith(f"{tmp_path / pki.CHAIN}: whether it is whole is not known")
+    assert "(Test Issuing) is neither in it nor trusted by this host" in said
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(pki.pem(authority.root))
+    assert take(lay(tmp_path, chain, key, ca_file=str(ca))).notes == ()
+    assert take(lay(tmp_path, chain + pki.pem(authority.root), key)).notes == ()
+
+
+def test_what_the_host_trusts_is_whole(
+    authority: pki.Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SSL_CERT_FILE is where OpenSSL looks for the host's own authorities."""
+    (tmp_path / "trusted.pem").write_bytes(pki.pem(authority.root))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
+    assert take(lay(tmp_path, *authority.issue())).notes == ()
+
+
 def test_a_self_signed_one_is_complete(tmp_path: Path) -> None:
     key = pki.new_key()
     chain = pki.pem(pki.certificate(pki.NAME, key, names=[pki.NAME], authority=True))

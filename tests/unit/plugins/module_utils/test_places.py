@@ -22,6 +22,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     TlsMode,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.places import (
+    DOVECOT_ALT,
     DOVECOT_OWN,
     NoPlace,
     place,
@@ -195,3 +196,82 @@ def test_a_name_of_couriers_is_a_suffix(at: Any, tmp_path: Path) -> None:
 def test_a_suffix_needs_a_plain_combined_file(pair_: Any, words: str, tmp_path: Path) -> None:
     with pytest.raises(NoPlace, match=words):
         place(courier(tmp_path, {"imap": pair_}), (), "a.test")
+
+
+# ---------------------------------------------------------------------------------------------
+# A second certificate
+
+
+ALT = {"alt_certificate": "ssl_alt_cert", "alt_key": "ssl_alt_key"}
+
+
+def second(certificate: str, key: str, scope: str = "", file: str = "/x/10-ssl.conf") -> list[Any]:
+    return [
+        Effective(scope, field, value, name, f"<{value}", Origin(file, 1))
+        for (field, name), value in zip(ALT.items(), (certificate, key))
+    ]
+
+
+def test_a_second_certificate_goes_into_files_of_our_own(at: Any) -> None:
+    found = place(dovecot(*pair(at("c"), at("k"))), (), alt=True)
+    assert (found.files, found.alt) == (((at("c"), at("k")),), DOVECOT_ALT)
+    assert found.settings == tuple(
+        (name, f"<{path}", "") for name, path in zip(ALT.values(), DOVECOT_ALT)
+    )
+    words = place(dovecot(*pair(at("c"), at("k")), version="2.4.1"), (), alt=True).settings
+    assert [(name, value) for name, value, _file in words] == [
+        ("ssl_server_alt_cert_file", DOVECOT_ALT[0]),
+        ("ssl_server_alt_key_file", DOVECOT_ALT[1]),
+    ]
+
+
+def test_a_second_pair_of_the_servers_own_is_written_in_place(at: Any) -> None:
+    found = place(dovecot(*pair(at("c"), at("k")), *second(at("c2"), at("k2"))), (), alt=True)
+    assert (found.alt, found.settings, found.scoped) == ((at("c2"), at("k2")), (), ())
+
+
+def test_no_block_inherits_a_second_certificate_for_other_names(at: Any) -> None:
+    ours = f"/etc/dovecot/conf.d/{DROP_IN}"
+    block = pair(at("other"), at("other.key"), "local_name=own.example.test")
+    rows = [*pair(at("c"), at("k")), *block]
+    found = place(dovecot(*rows), (), alt=True)
+    cleared = tuple(("local_name=own.example.test", name, "") for name in ALT.values())
+    assert found.scoped == cleared
+    held = tuple(Setting(name, "", scope, Origin(ours, 9)) for scope, name, _value in cleared)
+    there = [*rows, *second(*DOVECOT_ALT, file=ours), *second("", "", cleared[0][0], ours)]
+    again = place(dovecot(*there, settings=held), (), alt=True)
+    # The folder of our own files is not there: what counts is that the blocks are known.
+    assert again.scoped in ((), cleared)
+    own = second(at("o2"), at("ok2"), "local_name=own.example.test")
+    assert place(dovecot(*rows, *own), (), alt=True).scoped == ()
+
+
+def test_without_a_second_one_ours_goes_and_another_stays(at: Any) -> None:
+    ours = f"/etc/dovecot/conf.d/{DROP_IN}"
+    scope = "local_name=own.example.test"
+    held = (Setting("ssl_alt_cert", "", scope, Origin(ours, 9)),)
+    rows = [*pair(at("c"), at("k")), *second(*DOVECOT_ALT, file=ours)]
+    found = place(dovecot(*rows, settings=held), ())
+    assert found.settings == tuple((name, "", "") for name in ALT.values())
+    assert (found.alt, found.beside, found.scoped) == (None, None, ())
+    others = place(dovecot(*pair(at("c"), at("k")), *second(at("c2"), at("k2"))), ())
+    assert (others.settings, others.beside) == ((), at("c2"))
+
+
+def test_a_name_needs_a_second_pair_of_its_own(at: Any) -> None:
+    scope = "local_name=own.example.test"
+    rows = [*pair(at("c"), at("k")), *second(at("c2"), at("k2")), *pair(at("o"), at("ok"), scope)]
+    with pytest.raises(NoPlace, match="ssl_alt_cert and ssl_alt_key"):
+        place(dovecot(*rows), (), "own.example.test", alt=True)
+    own = second(at("o2"), at("ok2"), scope)
+    assert place(dovecot(*rows, *own), (), "own.example.test", alt=True).alt == (
+        at("o2"),
+        at("ok2"),
+    )
+
+
+@pytest.mark.parametrize("sni", [None, "a.test"])
+def test_courier_has_no_place_for_two(sni: Optional[str], at: Any, tmp_path: Path) -> None:
+    server = courier(tmp_path, {"imap": (at("imapd.pem"), "")})
+    with pytest.raises(NoPlace, match="Courier serves one certificate to every client"):
+        place(server, (), sni, alt=True)

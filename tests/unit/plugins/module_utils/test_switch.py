@@ -87,6 +87,20 @@ def test_where_there_is_no_timer_a_process_waits(
     assert node.processes == [("T", 7.0)]
 
 
+def test_a_program_that_another_run_is_just_replacing_is_tried_again(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed: list[str] = []
+
+    def install() -> None:
+        node.failing = {"ready"} if not installed else set()
+        installed.append("again")
+
+    monkeypatch.setattr(switch.bundle, "install", install)
+    assert switch.arm("T", 90.0) == "systemd"
+    assert len(installed) == 2
+
+
 def test_a_program_that_does_not_run_is_no_switch(node: Node) -> None:
     node.failing = {"ready"}
     with pytest.raises(OSError, match=r"postmaster-tls\.pyz does not run: no\\x1b module"):

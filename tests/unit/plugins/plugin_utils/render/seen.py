@@ -59,6 +59,8 @@ def dovecot(
         **defaults(version),
         words(dialect)["certificate"].name: mark + CERTIFICATE,
         words(dialect)["key"].name: mark + KEY,
+        words(dialect)["alt_certificate"].name: "",
+        words(dialect)["alt_key"].name: "",
     }
     rows = {("", n): _row(dialect, library, "", names[n], v) for n, v in written.items()}
     for one in settings:
@@ -85,7 +87,7 @@ def _row(
     native: str,
     origin: Optional[Origin] = None,
 ) -> Effective:
-    files = ("certificate", "key", "dh")
+    files = ("certificate", "key", "alt_certificate", "alt_key", "dh")
     known = vocabulary.normalise(dialect, field, native)
     value = native.lstrip("<") if field in files else known
     asked = field in _EXPANDED and library is not None

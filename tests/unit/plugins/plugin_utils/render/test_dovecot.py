@@ -183,6 +183,17 @@ def test_a_weak_value_in_our_file_is_written_anew() -> None:
     assert wants(dovecot(settings=ours), "modern")["ssl_min_protocol"] == "TLSv1.3"
 
 
+def test_a_second_certificate_in_our_file_stays_there() -> None:
+    names = ("ssl_server_alt_cert_file", "ssl_server_alt_key_file")
+    ours = [setting(name, f"/etc/dovecot/private/{name}", file=OURS) for name in names]
+    block = [setting(name, "", "local_name=old.example.org", OURS) for name in names]
+    made = planned(dovecot(settings=[*ours, *block]))
+    assert {(one.name, one.value) for one in made.settings} >= {(s.name, s.value) for s in ours}
+    assert [(one.scope, one.name, one.value) for one in made.scoped] == [
+        ("local_name=old.example.org", name, "") for name in names
+    ]
+
+
 def test_a_log_format_that_tells_enough_is_not_told_twice() -> None:
     ours = [setting(name, value, file=OURS) for name, value in LOG_24.items()]
     assert LOG_24.items() <= wants(dovecot(settings=ours)).items()

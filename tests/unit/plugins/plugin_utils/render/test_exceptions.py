@@ -182,7 +182,9 @@ def test_scopes_in_our_file() -> None:
     )
 
 
-@pytest.mark.parametrize("scope", ["remote=a {", "protocol=imap", "remote=", "remote", "x=1"])
+@pytest.mark.parametrize(
+    "scope", ["remote=a {", "protocol=!imap", "local_name=a b", "remote=", "remote", "x=1"]
+)
 def test_no_other_scope_is_written(scope: str) -> None:
     with pytest.raises(ValueError, match="no scope"):
         drop_in_text([], [(scope, "ssl", "yes", "")])
