@@ -96,6 +96,13 @@ def checked(wanted: Wanted) -> tuple[str, ...]:
     return tuple(made.pem.decode("ascii") for made in fit.made)
 
 
+def in_force(wanted: Wanted) -> tuple[x509.Certificate, ...]:
+    """The certificates that a deployment would replace, where they are known."""
+    source = (wanted.source.certificate, wanted.source.key)
+    found = (places.place(server, source, wanted.sni).now for server in _servers(wanted.product))
+    return tuple(leaf for leaf in map(_leaf, found) if leaf is not None)
+
+
 def installed() -> list[str]:
     """The servers that are on this host."""
     return [server.product.value for server in observe_all()[0]]
@@ -173,11 +180,15 @@ def _names(given: Sequence[str], place: Place) -> tuple[str, ...]:
 
 def _covered_now(chain: Sequence[str]) -> tuple[str, ...]:
     """The names of the certificate in force; those of a self-signed one are nobody's word."""
-    try:
-        leaf = x509.read(base64.b64decode(chain[0])) if chain else None
-    except x509.NotOne:
-        return ()
+    leaf = _leaf(chain)
     return () if leaf is None or leaf.self_issued else leaf.names
+
+
+def _leaf(chain: Sequence[str]) -> Optional[x509.Certificate]:
+    try:
+        return x509.read(base64.b64decode(chain[0])) if chain else None
+    except x509.NotOne:
+        return None
 
 
 def _in_force(wanted: Wanted, fit: _Fit, check_mode: bool) -> Deployed:

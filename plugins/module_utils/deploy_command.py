@@ -72,8 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--password-file", metavar="FILE", help="holds the key's password in its first line")
     add("--chain", metavar="FILE", help="the issuers, where they are in a file of their own")
     add("--ca-file", metavar="FILE", help="authorities to which the chain has to lead")
-    add("--name", action="append", default=[], type=_name, help="a name that users enter")
-    add("--sni", type=_name, metavar="NAME", help="deploy for clients that ask for this name")
+    add("--name", action="append", default=[], type=host_name, help="a name that users enter")
+    add("--sni", type=host_name, metavar="NAME", help="deploy for clients that ask for this name")
     add("--product", choices=("dovecot", "courier"), help="only this server")
     add("--wait", type=float, default=deploy.WAIT, metavar="SECONDS", help="for another change")
     add("--textfile-directory", default=metrics.DIRECTORY, metavar="DIRECTORY", help="of metrics")
@@ -81,7 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _name(text: str) -> str:
+def host_name(text: str) -> str:
+    """A name for argparse, in lower case."""
     if not _HOST_NAME.match(text):
         raise argparse.ArgumentTypeError(f"{clean(text, 64)!r} is no host name in ASCII")
     return text.lower()

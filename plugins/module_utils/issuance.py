@@ -21,7 +21,7 @@ from .transaction import FileState
 
 LEFT = 1 / 3
 """The share of a lifetime that is left when a certificate is renewed: before anybody is warned."""
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}\Z")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}\Z")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def due(order: Order, now: Optional[float] = None) -> Optional[str]:
 
     Raises ValueError where the order's name is no file name.
     """
-    if not _NAME.match(order.name):
+    if not NAME.match(order.name):
         raise ValueError(f"{order.name[:64]!r} is no name for a file")
     raw, problem = host.read_bytes(order.path, material.LIMIT)
     if problem:

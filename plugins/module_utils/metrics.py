@@ -28,11 +28,13 @@ SUCCESS = "postmaster_tls_deploy_success"
 AT = "postmaster_tls_deploy_last_success_timestamp_seconds"
 BEGINS = "postmaster_tls_certificate_not_before_timestamp_seconds"
 ENDS = "postmaster_tls_certificate_not_after_timestamp_seconds"
+RENEWAL_FAILURES = "postmaster_tls_renewal_failures"
 _HELP = {
     SUCCESS: "Whether the last deployment of a certificate went well.",
     AT: "When a certificate was last put in force, or found to be.",
     BEGINS: "When the certificate in force begins to be valid.",
     ENDS: "When the certificate in force ends.",
+    RENEWAL_FAILURES: "How often in a row this host failed to renew a certificate by itself.",
 }
 _SAMPLE = re.compile(r"(\w+)\{[^}]*\} (\S+)\Z")
 

@@ -9,6 +9,7 @@
     ready STATE LOCK            nothing: it runs, that is all
     hold DIRECTORY COMMAND …    a rehearsal's server: until standard input ends (rehearsal.py)
     deploy OPTION …             put a certificate in force (deploy_command.py)
+    renew OPTION …              have it renewed, or put in force what was (renew_command.py)
 
 A restore that fails (a disk that is read-only for now) is tried again until it succeeds. It goes
 before what else the host is busy with: it has a time to keep, and mail is down until then.
@@ -23,7 +24,7 @@ import time
 from collections.abc import Sequence
 from typing import Callable, Optional, TextIO
 
-from . import deploy_command, ledger, rehearsal, settle, transaction
+from . import deploy_command, ledger, rehearsal, renew_command, settle, transaction
 from .ledger import State
 
 RETRY = 2.0
@@ -37,7 +38,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     """Entry point of the archive."""
     verb, *arguments = (sys.argv[1:] if argv is None else argv) or [""]
     if verb not in _VERBS:
-        _say("usage: postmaster-tls deploy --help", sys.stderr)
+        _say("usage: postmaster-tls deploy --help, postmaster-tls renew --help", sys.stderr)
         raise SystemExit(2)
     raise SystemExit(_VERBS[verb](arguments))
 
@@ -72,6 +73,10 @@ def _deploy(arguments: Sequence[str]) -> int:
     return deploy_command.main(arguments)
 
 
+def _renew(arguments: Sequence[str]) -> int:
+    return renew_command.main(arguments)
+
+
 def _ready(_arguments: Sequence[str]) -> int:
     return 0
 
@@ -83,6 +88,7 @@ _VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "deploy": _deploy,
     "hold": _hold,
     "ready": _ready,
+    "renew": _renew,
 }
 
 

@@ -139,7 +139,11 @@ def test_metrics_say_when_it_ends(host: Host) -> None:
 
 
 def test_the_distributions_timer_renews(host: Host) -> None:
-    assert host.run("systemctl is-enabled certbot.timer; systemctl is-active certbot.timer").split()
+    """At a random time of half a day each time, also where the host was off."""
+    shown = host.run("systemctl is-enabled certbot.timer; systemctl is-active certbot.timer")
+    assert shown.split() == ["enabled", "active"]
+    timer = host.run("systemctl show certbot.timer -p RandomizedDelayUSec -p Persistent")
+    assert sorted(timer.split()) == ["Persistent=yes", "RandomizedDelayUSec=12h"]
     assert "REQUESTS_CA_BUNDLE" in host.run("systemctl show certbot.service -p Environment")
 
 
@@ -196,6 +200,46 @@ def test_renewed_twice_under_login_load(host: Host) -> None:
     }
     assert len({each.fingerprint(hashes.SHA256()) for each in seen}) == len(keys) == 3
     judged(host, users, 2)
+
+
+HOOK = "/etc/letsencrypt/renewal-hooks/deploy/postmaster-tls-mail"
+
+
+def test_what_a_hook_could_not_do_is_seen_and_done_in_the_next_hour() -> None:
+    """certbot ends well all the same, and calls no hook again before the next renewal."""
+    host = Host("dovecot-bookworm")
+    before = served(host, name_of(host.name))
+    host.run(f"cp {HOOK} /root/hook; sed -i 's|renew |renew --name=nobody.example.test |' {HOOK}")
+    said = host.run(f"set +e; {RENEW}; echo rc $?")
+    host.run(f"cat /root/hook >{HOOK}")
+    assert "does not cover nobody.example.test" in said
+    print(said.splitlines()[-1])
+    metric = f"cat {METRICS}/postmaster_tls_dovecot.prom"
+    assert 'postmaster_tls_deploy_success{product="dovecot",server_name=""} 0\n' in host.run(metric)
+    assert served(host, name_of(host.name)) == before
+    standing = "/var/lib/postmaster-tls/certificates/mail.renewal.json"
+    # Half an hour later:
+    host.run(
+        f'sed -i \'s|"until": [0-9.]*|"until": 1|\' {standing}; '
+        "systemctl start postmaster-tls-renew-mail.service"
+    )
+    assert served(host, name_of(host.name)) != before
+    seen = host.run(metric)
+    assert 'postmaster_tls_deploy_success{product="dovecot",server_name=""} 1\n' in seen
+    assert 'postmaster_tls_renewal_failures{product="dovecot",server_name=""} 0\n' in seen
+
+
+def test_two_hooks_at_a_time_take_turns() -> None:
+    host = Host("courier-trixie")
+    made = pki.Authority()
+    for number in (0, 1):
+        chain, key = made.issue([name_of(host.name)])
+        text = base64.b64encode(key + chain).decode()
+        host.run(f"umask 77; echo {text} | base64 -d >/root/turn{number}.pem")
+    give = f"postmaster-tls deploy --name {name_of(host.name)} --certificate /root/turn"
+    said = host.run(f"{give}0.pem & first=$!; {give}1.pem; wait $first")
+    assert said.count("and served\n") == 2, said
+    assert "is written to" in in_force(host)
 
 
 def test_three_generations_are_kept(host: Host) -> None:
@@ -440,10 +484,53 @@ def test_one_that_lies_on_disk_and_is_not_served_is_found(reported: Any, own: Pa
         assert in_force(host).endswith("is in force already\nrc 0\n")
 
 
+STOPGAP = {"certificate_provider": "selfsigned", "certificate_name": "stopgap"}
+TIMER = "postmaster-tls-renew-stopgap"
+ORDER = "/var/lib/postmaster-tls/certificates/stopgap.pem"
+
+
 def test_a_stopgap_is_reported_as_one(playbook: Any, reported: Any) -> None:
-    more = '{"certificate_provider": "selfsigned", "certificate_name": "stopgap"}'
+    more = json.dumps(STOPGAP)
     done = playbook("certificate", "--limit=courier-trixie", "-e", more)
     assert done.returncode == 0, done.stdout[-3000:]
     _code, report = reported("audit", "--limit=courier-trixie", "-e", '{"mail_tls_accept": []}')
     failed = {f["check_id"] for f in report["hosts"][0]["findings"] if f["status"] == "fail"}
     assert "CRT-05" in failed
+
+
+def test_a_stopgap_renews_itself_and_a_failure_is_seen_and_waited_with() -> None:
+    """By the exit code of the unit, a line in the journal, and a metric."""
+    host = Host("courier-trixie")
+    shown = host.run(f"systemctl show {TIMER}.timer -p RandomizedDelayUSec,Persistent,ActiveState")
+    assert sorted(shown.split()) == [
+        "ActiveState=active",
+        "Persistent=yes",
+        "RandomizedDelayUSec=1h",
+    ]
+    before = served(host, name_of(host.name))
+    start = f"systemctl start {TIMER}; echo $?"
+    assert host.run(f"set +e; {start}") == "0\n"
+    assert served(host, name_of(host.name)) == before
+    away = "mv /usr/bin/openssl /usr/bin/openssl.away"
+    said = host.run(
+        f"rm {ORDER}; {away}; set +e; {start}; {start}; mv /usr/bin/openssl.away /usr/bin/openssl; "
+        f"journalctl -q -o cat _SYSTEMD_UNIT={TIMER}.service"
+    )
+    assert said.startswith("1\n1\n")
+    assert "\npostmaster-tls: openssl is not installed on the host" in said
+    assert "\npostmaster-tls: it failed 1 times and waits until 20" in said
+    metric = f"grep ^postmaster_tls_renewal_failures {METRICS}/postmaster_tls_courier.prom"
+    assert host.run(metric).endswith(" 1\n")
+    assert served(host, name_of(host.name)) == before
+    host.run(f"rm {os.path.dirname(ORDER)}/stopgap.renewal.json; systemctl start {TIMER}")
+    assert served(host, name_of(host.name)) != before
+    assert host.run(metric).endswith(" 0\n")
+
+
+def test_no_stopgap_comes_back_where_another_provider_is_wanted(playbook: Any) -> None:
+    host = Host("courier-trixie")
+    more = {**STOPGAP, "certificate_provider": "files", "certificate_file": ORDER}
+    done = playbook("certificate", "--limit=courier-trixie", "-e", json.dumps(more))
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert host.run(f"ls /etc/systemd/system | grep -c {TIMER} || true") == "0\n"
+    assert "inactive" in host.run(f"systemctl is-active {TIMER}.timer || true")

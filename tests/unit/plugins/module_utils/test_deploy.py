@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import os
 import shutil
@@ -394,10 +395,42 @@ def test_a_failure_is_one_line_a_metric_and_an_exit_code(mail: Host, capsys: Any
     assert prom(mail) == good.replace('server_name=""} 1\n', 'server_name=""} 0\n')
 
 
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+def test_a_disk_that_takes_nothing_is_one_line_and_changes_nothing(
+    code: int, mail: Host, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, before, write = mail.write("in", *AUTHORITY.issue()), mail.tree(), transaction.write_new
+
+    def fails(path: str, state: Any) -> None:
+        if "/etc/" in path:
+            raise OSError(code, os.strerror(code), path)
+        write(path, state)
+
+    monkeypatch.setattr(transaction, "write_new", fails)
+    given = ("--certificate", source.certificate, "--key", source.key, "--name", pki.NAME)
+    assert call(mail, *given) == 1
+    said = capsys.readouterr().err
+    assert os.strerror(code) in said
+    assert said.count("\n") == 1
+    assert (mail.tree(), mail.steps) == (before, [])
+
+
+def test_another_run_that_is_at_work_is_waited_for(mail: Host, capsys: Any) -> None:
+    source = mail.write("in", *AUTHORITY.issue())
+    given = ("--certificate", source.certificate, "--key", source.key, "--name", pki.NAME)
+    before = mail.tree()
+    with transaction.lock(0.0):
+        assert call(mail, *given) == 1
+    assert "another run is changing this host" in capsys.readouterr().err
+    assert mail.tree() == before
+    assert call(mail, *given) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ((), "--certificate is needed"),
+        (("--certificate", "x", "--alt-key", "y"), "--alt-key is for --alt-certificate"),
         (("--certificate", "x", "--name", "a b"), "is no host name"),
         (("--certificate", "x", "--sni", "../x"), "is no host name"),
     ],
