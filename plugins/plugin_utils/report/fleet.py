@@ -91,7 +91,7 @@ def _failing(hosts: Sequence[Document], width: int, paint: Paint) -> Iterator[st
 def _check(
     check: str, on: Mapping[str, Document], cures: dict[str, str], width: int, paint: Paint
 ) -> Iterator[str]:
-    first = next(iter(on.values()))
+    first, *_others = on.values()
     severity, count = safe(first["severity"]), len(on)
     head = f"{pad(severity, 9)}{safe(check)} on {count} host{'' if count == 1 else 's'}"
     yield paint(cut(head, width), _SEVERITIES.get(severity, "33"))

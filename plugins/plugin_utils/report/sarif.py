@@ -162,7 +162,7 @@ def _invocation(document: Document) -> Value:
     """Whether all was seen, and what was not (section 3.20)."""
     unseen = [(host, problem) for host in document["hosts"] for problem in host["problems"]]
     return {
-        "executionSuccessful": not any(host["verdict"] == "none" for host, _ in unseen),
+        "executionSuccessful": not any(host["verdict"] == "none" for host, _problem in unseen),
         "endTimeUtc": safe(document["generated_at"]),
         "toolExecutionNotifications": [
             {

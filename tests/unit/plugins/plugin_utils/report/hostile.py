@@ -14,10 +14,11 @@ from __future__ import annotations
 import copy
 import os
 import unicodedata
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.documents import (
@@ -26,7 +27,7 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.d
     report,
 )
 
-EXAMPLES = settings(
+_EXAMPLES = settings(
     max_examples=int(os.environ.get("HOSTILE_EXAMPLES", "40")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
@@ -50,6 +51,15 @@ PIECES = (
 TEXTS = st.lists(
     st.one_of(st.sampled_from(PIECES), st.text(st.characters(), max_size=8)), max_size=6
 ).map("".join)
+
+
+def with_hostile_text(test: Callable[..., None]) -> Callable[..., None]:
+    """The test with each piece alone as its ``text``, and with many pieces and other characters."""
+    for piece in PIECES:
+        test = example(text=piece)(test)
+    made: Callable[..., None] = _EXAMPLES(given(text=TEXTS)(test))
+    return made
+
 
 # What the format decides by: words of the program's own, moments, digests.
 _KEPT = {

@@ -11,7 +11,6 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
 
 from ansible_collections.postmaster.tls.plugins.plugin_utils.fingerprint import finding
 from ansible_collections.postmaster.tls.plugins.plugin_utils.report import csv
@@ -21,11 +20,10 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.d
     report,
 )
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.hostile import (
-    EXAMPLES,
-    TEXTS,
     harmless,
     invisible,
     spoiled,
+    with_hostile_text,
 )
 
 FORMULA = re.compile("[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
@@ -106,8 +104,7 @@ def test_cells(value: csv.Cell, shown: str) -> None:
     assert csv.cell(value) == shown
 
 
-@given(TEXTS)
-@EXAMPLES
+@with_hostile_text
 def test_hostile_text_is_no_formula_and_no_cell_of_its_own(text: str) -> None:
     for make in (csv.ports, csv.findings):
         made, plain = make(spoiled(text)), make(harmless())

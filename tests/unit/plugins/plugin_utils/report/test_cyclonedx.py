@@ -11,7 +11,6 @@ from typing import Any
 from cyclonedx.model.bom import Bom
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from hypothesis import given
 
 from ansible_collections.postmaster.tls.plugins.plugin_utils.report import cyclonedx
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.documents import (
@@ -21,9 +20,8 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.d
     report,
 )
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.hostile import (
-    EXAMPLES,
-    TEXTS,
     spoiled,
+    with_hostile_text,
 )
 
 VALIDATOR = JsonStrictValidator(SchemaVersion.V1_6)
@@ -118,8 +116,7 @@ def test_two_reports_have_two_serial_numbers_and_one_has_one() -> None:
     assert numbers[0] == numbers[1] != numbers[2]
 
 
-@given(TEXTS)
-@EXAMPLES
+@with_hostile_text
 def test_hostile_text_keeps_the_bill_valid(text: str) -> None:
     bill = made(spoiled(text))
     references = [component["bom-ref"] for component in bill["components"]]

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from defusedxml import ElementTree
-from hypothesis import given
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from ansible_collections.postmaster.tls.plugins.plugin_utils.report import junit
@@ -18,11 +17,10 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.d
     report,
 )
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.hostile import (
-    EXAMPLES,
-    TEXTS,
     harmless,
     invisible,
     spoiled,
+    with_hostile_text,
 )
 
 KINDS = {Failure: "failure", Error: "error", Skipped: "skipped"}
@@ -99,8 +97,7 @@ def test_elements_and_attributes_are_those_of_the_schema() -> None:
         assert inner == sorted(inner, key=lambda tag: tag == "system-err")
 
 
-@given(TEXTS)
-@EXAMPLES
+@with_hostile_text
 def test_hostile_text_stays_text(text: str) -> None:
     made = junit.suites(spoiled(text))
     assert invisible(made) == set()

@@ -9,7 +9,6 @@ from html.parser import HTMLParser
 from typing import Any, Optional
 
 import pytest
-from hypothesis import given
 from markdown_it import MarkdownIt
 
 from ansible_collections.postmaster.tls.plugins.plugin_utils.policy import load_checks
@@ -20,12 +19,11 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.d
     report,
 )
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.hostile import (
-    EXAMPLES,
     PIECES,
-    TEXTS,
     harmless,
     invisible,
     spoiled,
+    with_hostile_text,
 )
 
 CHECKS = load_checks()
@@ -121,8 +119,7 @@ def test_prose_mentions_nobody() -> None:
     assert markdown.prose("take @SECLEVEL=0 out of a_b") == "take `@SECLEVEL=0` out of a\\_b"
 
 
-@given(TEXTS)
-@EXAMPLES
+@with_hostile_text
 def test_hostile_text_is_code_and_nothing_else(text: str) -> None:
     made = markdown.summary(spoiled(text), CHECKS)
     assert invisible(made) == set()

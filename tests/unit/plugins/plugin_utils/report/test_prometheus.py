@@ -10,7 +10,6 @@ import subprocess
 from typing import Any
 
 import pytest
-from hypothesis import given
 from prometheus_client.parser import text_string_to_metric_families
 
 from ansible_collections.postmaster.tls.plugins.module_utils import metrics as deployment
@@ -22,11 +21,10 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.d
     report,
 )
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.hostile import (
-    EXAMPLES,
     PIECES,
-    TEXTS,
     harmless,
     spoiled,
+    with_hostile_text,
 )
 
 LABELS = {"host", "address", "port", "service", "severity", "verdict"}
@@ -102,8 +100,7 @@ def test_labels_are_bounded_by_the_inventory_and_the_words_of_the_program() -> N
     assert told(report(NOTHING), "endpoint_open") == {}
 
 
-@given(TEXTS)
-@EXAMPLES
+@with_hostile_text
 def test_hostile_text_is_one_label(text: str) -> None:
     made = prometheus.metrics(spoiled(text))
     assert made.count("\n") <= prometheus.metrics(harmless()).count("\n")

@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import given
 from jsonschema import Draft4Validator
 
 from ansible_collections.postmaster.tls.plugins.plugin_utils.fingerprint import finding
@@ -25,10 +24,9 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.d
     report,
 )
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.hostile import (
-    EXAMPLES,
-    TEXTS,
     harmless,
     spoiled,
+    with_hostile_text,
 )
 
 CHECKS = load_checks()
@@ -132,8 +130,7 @@ def test_a_host_that_was_not_reached_is_no_success() -> None:
     assert told["message"]["text"] == "nothing.example.org: it was not reached"
 
 
-@given(TEXTS)
-@EXAMPLES
+@with_hostile_text
 def test_hostile_text_is_no_placeholder_no_link_and_no_way_out(text: str) -> None:
     made = run(spoiled(text), {})  # the catalogue is our own, and takes long to validate
     assert len(made["results"]) == len(run(harmless(), {})["results"])

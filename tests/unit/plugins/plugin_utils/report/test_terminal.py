@@ -31,10 +31,9 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.d
     report,
 )
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.hostile import (
-    EXAMPLES,
-    TEXTS,
     invisible,
     spoiled,
+    with_hostile_text,
 )
 
 GOOD_TEXT = """\
@@ -135,8 +134,7 @@ def test_a_closed_host_has_no_table() -> None:
 
 
 @pytest.mark.parametrize("times", [1, 7], ids=["hosts", "fleet"])
-@given(text=TEXTS)
-@EXAMPLES
+@with_hostile_text
 def test_hostile_text_is_printed_within_the_width(times: int, text: str) -> None:
     document = spoiled(text)
     document["hosts"] *= times
