@@ -45,7 +45,7 @@ for playbook in "$collection"/playbooks/*.yml; do
     echo "playbook postmaster.tls.$name"
     ansible playbook -i localhost, --syntax-check "postmaster.tls.$name" >/dev/null
 done
-for kind in module filter inventory callback; do
+for kind in module filter test inventory callback; do
     folder=$kind
     [ $kind != module ] || folder=modules
     for page in "$collection/plugins/$folder"/*.py; do

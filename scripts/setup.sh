@@ -83,5 +83,6 @@ run) venv "$cache/run" "$python" "$root/scripts/locks/core-$core.txt" ;;
 *)
     venv "$root/.venv" "$python" "$root/requirements-dev.txt"
     promtool "$root/.venv/bin"
+    "$root/scripts/other_collections.sh"
     ;;
 esac

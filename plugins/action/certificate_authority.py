@@ -11,7 +11,7 @@ from typing import Any, Optional
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils.authority import Authority, AuthorityError
+from ..plugin_utils.authority import Authority, AuthorityError, fingerprint
 
 
 class ActionModule(ActionBase):
@@ -38,12 +38,16 @@ class ActionModule(ActionBase):
             },
             required_by={"request": "names"},
         )
-        if self._task.check_mode:
-            return {"changed": args["request"] is not None, "chain": None, "root": None}
         try:
-            return _answer(args)
+            return _predicted(args) if self._task.check_mode else _answer(args)
         except AuthorityError as error:
             raise AnsibleActionFail(str(error)) from None
+
+
+def _predicted(args: dict[str, Any]) -> dict[str, Any]:
+    held = fingerprint(args["directory"])
+    changed = args["request"] is not None or held is None
+    return {"changed": changed, "chain": None, "root": None, "fingerprint": held}
 
 
 def _answer(args: dict[str, Any]) -> dict[str, Any]:
@@ -54,4 +58,5 @@ def _answer(args: dict[str, Any]) -> dict[str, Any]:
     if args["request"] is not None:
         chain = authority.issue(args["request"], args["names"], args["days"])
     changed = authority.made or listed or chain is not None
-    return {"changed": changed, "chain": chain, "root": authority.root}
+    held = fingerprint(args["directory"])
+    return {"changed": changed, "chain": chain, "root": authority.root, "fingerprint": held}

@@ -5,11 +5,14 @@
 
 Key and chain are one file below STATE_DIR, replaced in one step, from which they are deployed; the
 key of an order that is under way waits beside it. Neither leaves the host, and a renewal makes a
-new key. Whoever issues (an authority on the controller, an ACME client there) sees the request.
+new key unless it is asked to keep the one at hand. Whoever issues (an authority on the controller,
+an ACME client there) sees the request. Who that was stands in the file before the key, as text that
+readers of PEM pass over (RFC 7468 section 2), so that another authority is noticed.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -17,21 +20,28 @@ from dataclasses import dataclass
 from typing import Optional
 
 from . import host, material, selfsigned, transaction, x509
+from .text import clean
 from .transaction import FileState
 
 LEFT = 1 / 3
 """The share of a lifetime that is left when a certificate is renewed: before anybody is warned."""
+ISSUER = b"Ordered from: "
+_HELD = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----\n.*?-----END \1-----\n", re.DOTALL)
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}\Z")
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is wanted: ``name`` is the order's own, ``key_type`` one of selfsigned.KEYS."""
+    """What is wanted: ``name`` is the order's own, ``key_type`` one of selfsigned.KEYS.
+
+    ``issuer`` says who issues in any words (an URL, a fingerprint), for comparison with before.
+    """
 
     name: str
     names: tuple[str, ...]
     key_type: str = "ecdsa"
     selfsigned: bool = False
+    issuer: str = ""
 
     @property
     def path(self) -> str:
@@ -58,7 +68,15 @@ def due(order: Order, now: Optional[float] = None) -> Optional[str]:
         chain = material.certificates(raw)
     except x509.NotOne as error:
         return f"it cannot be read: {error}"
-    return _stale(order, chain[0], time.time() if now is None else now) if chain else "it is empty"
+    if not chain:
+        return "it is empty"
+    return _elsewhere(order, raw) or _stale(order, chain[0], time.time() if now is None else now)
+
+
+def _elsewhere(order: Order, raw: bytes) -> Optional[str]:
+    if not order.issuer or raw.startswith(_heading(order)):
+        return None
+    return f"it was not ordered from {clean(order.issuer, 200)}"
 
 
 def _stale(order: Order, leaf: x509.Certificate, now: float) -> Optional[str]:
@@ -74,12 +92,14 @@ def _stale(order: Order, leaf: x509.Certificate, now: float) -> Optional[str]:
     return None
 
 
-def request(order: Order) -> str:
+def request(order: Order, reuse_key: bool = False) -> str:
     """Make a new key and a request for it; the request as PEM (PKCS #10).
 
+    With ``reuse_key`` the key at hand is asked for again, where it is of the kind that is wanted.
     Raises :class:`selfsigned.CannotMake` or OSError.
     """
-    asked, key = selfsigned.request(order.names, order.key_type)
+    held = _held_key(order) if reuse_key else None
+    asked, key = selfsigned.request(order.names, order.key_type, held)
     _write(order.pending, key)
     return asked.decode("ascii")
 
@@ -99,7 +119,7 @@ def complete(order: Order, chain: str) -> None:
         raise material.BadInput(str(error).replace(both, "what was issued")) from None
     finally:
         transaction.unstage((both,))
-    _write(order.path, made.key + made.pem)
+    _write(order.path, _heading(order) + made.key + made.pem)
     transaction.unstage((order.pending,))
 
 
@@ -107,6 +127,21 @@ def sign_itself(order: Order) -> None:
     """Make a self-signed certificate, the stopgap that it is."""
     certificate, key = selfsigned.make(order.names, order.key_type)
     _write(order.path, key + certificate)
+
+
+def _heading(order: Order) -> bytes:
+    return ISSUER + json.dumps(order.issuer).encode("ascii") + b"\n" if order.issuer else b""
+
+
+def _held_key(order: Order) -> Optional[bytes]:
+    """The key of the certificate at hand, in the form in which :func:`complete` wrote it."""
+    raw = host.read_bytes(order.path, material.LIMIT)[0]
+    found = _HELD.search(raw)
+    try:
+        chain = material.certificates(raw)
+    except x509.NotOne:
+        return None
+    return found[0] if found and chain and chain[0].key_type == order.key_type else None
 
 
 def _folder() -> str:

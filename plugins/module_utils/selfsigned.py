@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from typing import Optional
 
 from . import host, scratch
 
@@ -34,25 +35,33 @@ def make(names: Sequence[str], key_type: str = "ecdsa") -> tuple[bytes, bytes]:
     return _made(names, [*_command(key_type), "-x509", "-days", str(DAYS)])
 
 
-def request(names: Sequence[str], key_type: str = "ecdsa") -> tuple[bytes, bytes]:
-    """A request for a certificate (PKCS #10) and a new private key as PEM.
+def request(
+    names: Sequence[str], key_type: str = "ecdsa", key: Optional[bytes] = None
+) -> tuple[bytes, bytes]:
+    """A request for a certificate (PKCS #10) and its private key as PEM, a new one or ``key``.
 
     Raises as :func:`make`.
     """
+    if key is not None:
+        return _made(names, ["openssl", "req", "-new", "-sha256"], key)
     return _made(names, [*_command(key_type), "-new"])
 
 
-def _made(names: Sequence[str], command: Sequence[str]) -> tuple[bytes, bytes]:
+def _made(
+    names: Sequence[str], command: Sequence[str], key: Optional[bytes] = None
+) -> tuple[bytes, bytes]:
     for name in names or ("",):
         if len(name) > 253 or not _NAME.match(name):
             raise CannotMake(f"{name[:64]!r} is no host name; set mail_tls_names")
     with scratch.folder("key") as directory:
         with open(os.path.join(directory, "request"), "w", encoding="ascii") as handle:
             handle.write(_request(names))
+        if key is not None:
+            with open(os.path.join(directory, "key"), "wb") as handle:
+                handle.write(key)
+        files = {"config": "request", "key" if key else "keyout": "key", "out": "certificate"}
         places = [
-            arg
-            for option, name in (("config", "request"), ("keyout", "key"), ("out", "certificate"))
-            for arg in (f"-{option}", f"{directory}/{name}")
+            arg for option, name in files.items() for arg in (f"-{option}", f"{directory}/{name}")
         ]
         answer = host.run([*command, *places])
         if answer.rc == host.NOT_FOUND:

@@ -76,11 +76,16 @@ chain:
     …
     -----END CERTIFICATE-----
 root:
-  description: The root's certificate as PEM, for programs to trust.
+  description: The root's certificate as PEM, for programs to trust; null in check mode.
   returned: success
   type: str
   sample: |
     -----BEGIN CERTIFICATE-----
     …
     -----END CERTIFICATE-----
+fingerprint:
+  description: SHA-256 of the root's certificate; null in check mode where there is no authority yet.
+  returned: success
+  type: str
+  sample: 9d1f30c2e8b14a0f6f1ce5b1c9b1cbb3f4a8d0e3cbe54f1d0a6f4c2f7a8e9b10
 """

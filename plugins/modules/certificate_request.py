@@ -15,8 +15,8 @@ author:
 description:
   - Makes a private key and a request for a certificate (PKCS#10) on the host. The request is
     returned for an authority to answer; the key stays on the host.
-  - Nothing is made while the certificate at hand covers the names, has the right kind of key and has
-    more than a third of its lifetime left.
+  - Nothing is made while the certificate at hand covers the names, has the right kind of key, comes from O(issuer)
+    and has more than a third of its lifetime left.
   - Key and chain are in one file of root's, RV(path), from which
     P(postmaster.tls.server_certificate#module) puts them in force.
 options:
@@ -51,6 +51,19 @@ options:
     description: Make a request even where none is due.
     type: bool
     default: false
+  reuse_key:
+    description:
+      - Make a request for the key at hand, where there is one of this O(key_type), and not for a new one. For TLSA
+        records that pin it.
+    type: bool
+    default: false
+  issuer:
+    description:
+      - Who issues, in any words, as the URL of an ACME server or the fingerprint of a root. They are kept with the
+        certificate; one that was ordered with other words, or with none, is due.
+      - Compared only where it is given.
+    type: str
+    default: ''
 extends_documentation_fragment:
   - postmaster.tls.attributes.changer
 attributes:
@@ -117,13 +130,16 @@ def main() -> None:
             "chain": {"type": "str"},
             "key_type": {"choices": list(selfsigned.KEYS), "default": "ecdsa", "no_log": False},
             "renew": {"type": "bool", "default": False},
+            "reuse_key": {"type": "bool", "default": False, "no_log": False},
+            "issuer": {"default": ""},
         },
         required_if=[("state", "issued", ("chain",))],
         supports_check_mode=True,
     )
     given = module.params
     own = given["state"] == "selfsigned"
-    order = Order(given["name"], tuple(given["names"]), given["key_type"], own)
+    names = tuple(given["names"])
+    order = Order(given["name"], names, given["key_type"], own, given["issuer"])
     try:
         reason = issuance.due(order) or ("asked for" if given["renew"] else None)
         changed, request = _STATES[given["state"]](order, given, reason, module.check_mode)
@@ -135,10 +151,10 @@ def main() -> None:
 _Answer = tuple[bool, Optional[str]]
 
 
-def _requested(order: Order, _given: Any, reason: Optional[str], check: bool) -> _Answer:
+def _requested(order: Order, given: Any, reason: Optional[str], check: bool) -> _Answer:
     if reason is None or check:
         return reason is not None, None
-    return True, issuance.request(order)
+    return True, issuance.request(order, given["reuse_key"])
 
 
 def _issued(order: Order, given: Any, _reason: Optional[str], check: bool) -> _Answer:

@@ -39,6 +39,15 @@ options:
         C(ADDRESS) or C(ADDRESS#PORT). Asking needs C(dnspython) on the controller.
     type: str
     default: system
+  renewal:
+    description:
+      - How the certificate will be renewed. With V(asked) by something that asks this module again.
+      - With V(same_key) and V(new_key) by something on the host that asks nobody, and keeps the key or makes another.
+        Then it also fails where the next certificate would be rejected, since all that names this one is its key,
+        or the certificate itself.
+    type: str
+    choices: [asked, same_key, new_key]
+    default: asked
 extends_documentation_fragment:
   - postmaster.tls.attributes
 """

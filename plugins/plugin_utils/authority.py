@@ -55,6 +55,21 @@ class AuthorityError(Exception):
     """The authority cannot do what is asked; the message is a sentence."""
 
 
+def fingerprint(directory: str) -> Optional[str]:
+    """SHA-256 of the root in ``directory``; ``None`` where there is no authority yet.
+
+    Raises :class:`AuthorityError`.
+    """
+    path = Path(directory) / "root.pem"
+    try:
+        root = x509.load_pem_x509_certificate(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise AuthorityError(f"the authority in {directory}: {error}") from None
+    return root.fingerprint(hashes.SHA256()).hex()
+
+
 @dataclass(frozen=True)
 class _Signer:
     certificate: x509.Certificate

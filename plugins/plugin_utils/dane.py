@@ -83,8 +83,27 @@ def rejects(answer: DnsAnswer, chain: Sequence[bytes]) -> bool:
     Records that DNSSEC does not vouch for are believed by nobody (RFC 6698 section 4.1); where
     nobody checks that here, they count. Raises CertificateError as :func:`named`.
     """
-    believed = bool(answer.records) and answer.validated is not False
-    return believed and named(answer.records or (), chain) is False
+    return _believed(answer) and named(answer.records or (), chain) is False
+
+
+def ends_with(answer: DnsAnswer, chain: Sequence[bytes], same_key: bool) -> bool:
+    """Whether programs that believe these records refuse the next certificate for these names.
+
+    What names an authority of the chain stays true, what names the server's key does where that is
+    the ``same_key``. Raises CertificateError as :func:`named`.
+    """
+    usable = [record for record in map(read, answer.records or ()) if record is not None]
+    naming = [record for record in usable if matches(record, chain) is not False]
+    lasting = [
+        record
+        for record in naming
+        if record.usage not in LEAF_USAGES or (same_key and record.selector == 1)
+    ]
+    return _believed(answer) and bool(naming) and not lasting
+
+
+def _believed(answer: DnsAnswer) -> bool:
+    return bool(answer.records) and answer.validated is not False
 
 
 def record_for(der: bytes) -> str:

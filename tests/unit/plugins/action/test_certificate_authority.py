@@ -38,5 +38,17 @@ def test_what_is_a_change(tmp_path: Path) -> None:
     assert answer(tmp_path, revoked=["ff"])["changed"]
 
 
+def test_what_is_predicted(tmp_path: Path) -> None:
+    given = {"directory": str(tmp_path), "request": None}
+    before = certificate_authority._predicted(given)
+    assert (before["changed"], before["fingerprint"]) == (True, None)
+    made = answer(tmp_path)
+    after = certificate_authority._predicted(given)
+    assert (after["changed"], after["fingerprint"]) == (False, made["fingerprint"])
+    root = x509.load_pem_x509_certificate(made["root"].encode())
+    assert made["fingerprint"] == root.fingerprint(hashes.SHA256()).hex()
+    assert certificate_authority._predicted({**given, "request": "any"})["changed"]
+
+
 def test_the_result_is_as_documented(tmp_path: Path) -> None:
     assert set(yaml.safe_load(documentation.RETURN)) == set(answer(tmp_path)) - {"changed"}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from typing import Any, Optional
 
 import pytest
@@ -26,9 +27,15 @@ OTHER = record_for(base64.b64decode(certificate(kind="rsa2048")))
 WHERE = f"_993._tcp.{NAME}"
 
 
-def run(monkeypatch: pytest.MonkeyPatch, answers: tuple[DnsAnswer, ...], chain: str = PEM) -> Any:
+def run(
+    monkeypatch: pytest.MonkeyPatch,
+    answers: tuple[DnsAnswer, ...],
+    chain: str = PEM,
+    renewal: str = "asked",
+) -> Any:
     action = tlsa.ActionModule.__new__(tlsa.ActionModule)
     args = {"chain": chain, "names": [NAME], "ports": [993], "resolver": "system"}
+    args["renewal"] = renewal
     monkeypatch.setattr(tlsa.ActionBase, "run", lambda *_a: {})
     monkeypatch.setattr(tlsa.ActionModule, "validate_argument_spec", lambda *_a: (None, args))
     monkeypatch.setattr(tlsa.resolver, "ask", lambda *_a: answers)
@@ -51,6 +58,38 @@ def test_published_or_not_there(monkeypatch: Any, records: Any, validated: Any) 
 def test_a_key_that_is_not_published_is_refused(monkeypatch: Any, validated: Any) -> None:
     with pytest.raises(AnsibleActionFail, match=f"publish `{WHERE}. IN TLSA {OURS}`"):
         run(monkeypatch, answer((OTHER,), validated))
+
+
+AUTHORITY = "2 1 1" + OURS[5:]
+"""Of a chain of one certificate, which is then the authority as well."""
+CERTIFICATE = f"3 0 1 {hashlib.sha256(base64.b64decode(LEAF)).hexdigest()}"
+
+
+@pytest.mark.parametrize(
+    ("records", "renewal", "refused"),
+    [
+        ((OURS,), "asked", False),
+        ((OURS,), "same_key", False),
+        ((OURS,), "new_key", True),
+        ((CERTIFICATE,), "asked", False),
+        ((CERTIFICATE,), "same_key", True),
+        ((CERTIFICATE, OURS), "same_key", False),
+        ((OURS, AUTHORITY), "new_key", False),
+        ((OURS, OTHER), "new_key", True),
+        ((), "new_key", False),
+    ],
+)
+def test_a_renewal_that_asks_nobody(
+    monkeypatch: Any, records: tuple[str, ...], renewal: str, refused: bool
+) -> None:
+    if refused:
+        with pytest.raises(
+            AnsibleActionFail, match="name what the next renewal on the host replaces"
+        ):
+            run(monkeypatch, answer(records, True), renewal=renewal)
+    else:
+        assert run(monkeypatch, answer(records, True), renewal=renewal)["changed"] is False
+    assert not run(monkeypatch, answer(records, False), renewal=renewal)["changed"]
 
 
 def test_nobody_believes_what_is_not_signed(monkeypatch: Any) -> None:

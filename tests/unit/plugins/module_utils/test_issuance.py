@@ -18,7 +18,11 @@ from ansible.module_utils import basic
 from ansible.module_utils.common.text.converters import to_bytes
 from cryptography import x509
 
-from ansible_collections.postmaster.tls.plugins.module_utils import issuance, transaction
+from ansible_collections.postmaster.tls.plugins.module_utils import (
+    issuance,
+    material,
+    transaction,
+)
 from ansible_collections.postmaster.tls.plugins.module_utils.issuance import Order
 from ansible_collections.postmaster.tls.plugins.module_utils.material import BadInput
 from ansible_collections.postmaster.tls.plugins.modules import certificate_request
@@ -102,6 +106,48 @@ def test_a_renewal_makes_a_new_key() -> None:
     assert keys[0] != keys[1]
 
 
+def held_key(path: str) -> bytes:
+    return Path(path).read_bytes().split(b"-----BEGIN CERT")[0]
+
+
+@pytest.mark.parametrize("key_type", ["ecdsa", "rsa"])
+def test_a_renewal_that_is_asked_to_keeps_the_key(key_type: str) -> None:
+    order = Order("mail", (pki.NAME,), key_type)
+    issuance.complete(order, answer(issuance.request(order, reuse_key=True)))
+    before = held_key(order.path)
+    issuance.complete(order, answer(issuance.request(order, reuse_key=True)))
+    assert held_key(order.path) == before
+
+
+def test_a_key_of_another_kind_or_without_a_certificate_is_not_kept() -> None:
+    issuance.complete(ORDER, answer(issuance.request(ORDER)))
+    rsa = Order("mail", (pki.NAME,), "rsa")
+    issuance.complete(rsa, answer(issuance.request(rsa, reuse_key=True)))
+    assert issuance.due(rsa) is None
+    Path(rsa.path).write_bytes(held_key(rsa.path))
+    issuance.complete(rsa, answer(issuance.request(rsa, reuse_key=True)))
+    assert issuance.due(rsa) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "reason"),
+    [
+        ("https://a.test", "https://a.test", None),
+        ("https://a.test", "", None),
+        ("https://a.test", "https://a.test/x", "it was not ordered from https://a.test/x"),
+        ("https://a.test/x", "https://a.test", "it was not ordered from https://a.test"),
+        ("", "https://a.test", "it was not ordered from https://a.test"),
+        ("two\nlines", "two\nlines", None),
+        ("two\nlines", "two", "it was not ordered from two"),
+    ],
+)
+def test_another_issuer_is_noticed(before: str, now: str, reason: str | None) -> None:
+    first, second = (Order("mail", (pki.NAME,), issuer=issuer) for issuer in (before, now))
+    issuance.complete(first, answer(issuance.request(first)))
+    assert issuance.due(second) == reason
+    material.take(material.Source(first.path, first.path, (pki.NAME,)))
+
+
 def test_a_name_that_is_a_path_is_refused() -> None:
     with pytest.raises(ValueError, match="is no name for a file"):
         issuance.due(Order("../x", (pki.NAME,)))
@@ -133,6 +179,12 @@ def test_the_module(monkeypatch: pytest.MonkeyPatch, capsys: Any, state: Path) -
     again = call(monkeypatch, capsys)
     assert (again["changed"], again["request"], again["reason"]) == (False, None, None)
     assert call(monkeypatch, capsys, renew=True)["reason"] == "asked for"
+    assert call(monkeypatch, capsys, issuer="x")["reason"] == "it was not ordered from x"
+    kept = call(monkeypatch, capsys, renew=True, reuse_key=True)["request"]
+    public = [
+        x509.load_pem_x509_csr(each.encode()).public_key() for each in (asked["request"], kept)
+    ]
+    assert public[0] == public[1]
     failed = call(monkeypatch, capsys, state="issued", chain="nonsense")
     assert failed["msg"] == "what was issued holds no certificate"
 
