@@ -79,6 +79,22 @@ class History:
             current = {item.fingerprint: item for item in found}
             self._fold(kind, stamp(at), current, gone, set(hosts))
 
+    def add(self, run: str, host: str, more: Mapping[str, Any]) -> Kept:
+        """Keep more with the posture of a run, learned after it; the whole of it."""
+        with self._database.writing():
+            kept = self.latest(host)
+            if kept is None or kept.run != run:
+                raise Trouble(f"the history has no posture of {host} of this run")
+            document = {**kept.document, **more}
+            new, old = parts.split(document), parts.split(kept.document)
+            self._store(new)
+            self._database.run(
+                "UPDATE mail_tls_postures SET facts = ?, judgement = ? WHERE run = ? AND host = ?",
+                (*(parts.name(part) for part in new), run, host),
+            )
+            self._database.run_many(_UNUSED, [(parts.name(part),) * 5 for part in old])
+        return replace(kept, document=document)
+
     def accept(self, host: str, at: datetime, who: str, reason: str) -> None:
         """Make the newest posture of a host what it is to be like."""
         with self._database.writing():
