@@ -76,7 +76,9 @@ class Postgresql:
 
     def has_table(self, name: str) -> bool:
         """Whether there is a table of this name."""
-        return self.run("SELECT to_regclass(?) IS NOT NULL", (name,))[0][0] is True
+        # Read from the catalogue: to_regclass() may answer from before a lock was waited for.
+        sql = "SELECT 1 FROM pg_catalog.pg_class WHERE relname = ? AND pg_table_is_visible(oid)"
+        return bool(self.run(sql, (name,)))
 
     def close(self) -> None:
         """Give the connection back."""
