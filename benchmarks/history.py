@@ -122,15 +122,11 @@ def main() -> None:
             items = year(history, document, arguments.days)
             filled = time.perf_counter() - began
             measure(history, document, unit, arguments.hosts)
-        print(
-            f"{arguments.days} days of {arguments.hosts} hosts, {items} items, made in {filled:.0f} s"
-        )
+        what = f"{arguments.days} days of {arguments.hosts} hosts, {items} items"
+        print(f"{what}, made in {filled:.0f} s")
         if not arguments.history:
-            size = os.path.getsize(place) / 1e6
-            whole = len(text) * arguments.days / 1e6
-            print(
-                f"{size:.0f} MB; the reports of those days are {whole:.0f} MB, {whole / size:.0f}x"
-            )
+            size, daily = os.path.getsize(place) / 1e6, len(text) * arguments.days / 1e6
+            print(f"{size:.0f} MB; those reports as files: {daily:.0f} MB, {daily / size:.0f}x")
 
 
 def measure(history: History, document: dict[str, Any], unit: float, hosts: int) -> None:
