@@ -81,7 +81,7 @@ class ActionModule(ActionBase):
         found = differences(kept.document, baseline.document if baseline else None)
         items = [difference.item() for difference in found]
         history.fold(DRIFT, now, items, [name], may_recover(kept.document))
-        since = {item.fingerprint: item.since for item in history.items(DRIFT)}
+        since = {item.fingerprint: item.since for item in history.items(DRIFT, host=name)}
         drifted = [each for each in found if each.drifted]
         failing = [f for f in kept.document["findings"] if f["fails"]]
         return {

@@ -185,10 +185,14 @@ class History:
         at, run, who, reason, *packed = rows[0]
         return Baseline(host, at, run, who, reason, _joined(packed))
 
-    def items(self, kind: Optional[str] = None, open_only: bool = True) -> list[Item]:
-        """Episodes by host, oldest first: the open ones, or all of them."""
+    def items(
+        self, kind: Optional[str] = None, open_only: bool = True, host: Optional[str] = None
+    ) -> list[Item]:
+        """Episodes by host, oldest first: the open ones, or all of them; those of one host."""
         where = " WHERE recovered IS NULL" if open_only else " WHERE 1 = 1"
-        where, values = (f"{where} AND kind = ?", (kind,)) if kind else (where, ())
+        given = {"kind": kind, "host": host}
+        values = [value for value in given.values() if value is not None]
+        where += "".join(f" AND {name} = ?" for name, value in given.items() if value is not None)
         return self._items(f"SELECT {_ITEM} FROM mail_tls_items{where}", values)
 
     def untold(self, channel: str, event: str) -> list[Item]:
@@ -247,7 +251,8 @@ class History:
         hosts: Iterable[str],
     ) -> None:
         concerned = set(hosts)
-        held = [item for item in self.items(kind) if item.host in concerned]
+        one = next(iter(concerned)) if len(concerned) == 1 else None
+        held = [item for item in self.items(kind, host=one) if item.host in concerned]
         open_now = {item.fingerprint: item for item in held}
         new = [item for key, item in found.items() if key not in open_now]
         still = [
