@@ -9,10 +9,12 @@ from html.parser import HTMLParser
 from typing import Any, Optional
 
 import pytest
+from hypothesis import assume
 from markdown_it import MarkdownIt
 
 from ansible_collections.postmaster.tls.plugins.plugin_utils.policy import load_checks
 from ansible_collections.postmaster.tls.plugins.plugin_utils.report import markdown
+from ansible_collections.postmaster.tls.plugins.plugin_utils.report.layout import safe
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.documents import (
     GOOD,
     WEAK,
@@ -112,7 +114,7 @@ def test_code(text: str, shown: str) -> None:
 @pytest.mark.parametrize("text", [piece for piece in PIECES if piece.strip() and "|" not in piece])
 def test_code_shows_what_was_said(text: str) -> None:
     (said,) = Seen(RENDERER.render(markdown.code(text))).code
-    assert said.strip() == markdown.cut(markdown.safe(text), 160).strip()
+    assert said.strip() == markdown.cut(safe(text), 160).strip()
 
 
 def test_prose_mentions_nobody() -> None:
@@ -121,10 +123,11 @@ def test_prose_mentions_nobody() -> None:
 
 @with_hostile_text
 def test_hostile_text_is_code_and_nothing_else(text: str) -> None:
+    assume(safe(text) not in CHECKS)  # of a check that it knows it tells the cure, too
     made = markdown.summary(spoiled(text), CHECKS)
     assert invisible(made) == set()
     seen, plain = page(spoiled(text)), page(harmless())
-    blank = not markdown.safe(text).strip()
+    blank = not safe(text).strip()
     assert [t for t in seen.tags if t != "code"] == [t for t in plain.tags if t != "code"]
     assert blank or seen.tags == plain.tags
     assert blank or seen.outside == plain.outside
