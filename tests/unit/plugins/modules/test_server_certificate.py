@@ -86,6 +86,19 @@ def test_what_it_asks_for(host: Host, call: Call) -> None:
     ]
 
 
+def test_a_second_certificate_is_asked_for_with_its_key(host: Host, call: Call) -> None:
+    call(key="/k.pem", chain="/i.pem", alt_certificate="/a.pem", ca_file="/ca.pem")
+    ((wanted, _check),) = host.wanted
+    assert wanted.alt == Source("/a.pem", "/a.pem", (), None, None, "/ca.pem")
+
+
+def test_what_could_not_be_known_is_a_warning(host: Host, call: Call) -> None:
+    host.answer = (Deployed("dovecot", None, LEAF, paths=("/x",), notes=("not known",)),)
+    result = call()
+    assert result["notes"] == ["not known"]
+    assert "not known" in str(result["warnings"])
+
+
 def test_nothing_done_is_no_change(host: Host, call: Call, tmp_path: Path) -> None:
     result = call()
     assert result["changed"] is False
@@ -122,15 +135,16 @@ def test_a_failure_is_a_sentence_and_a_metric(host: Host, call: Call, tmp_path: 
 def test_checked_tells_the_chain_and_touches_nothing(
     host: Host, call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(deploy, "checked", lambda _wanted: "PEM")
+    monkeypatch.setattr(deploy, "checked", lambda wanted: ("PEM", "RSA")[: 1 + bool(wanted.alt)])
     result = call(state="checked")
-    assert (result["changed"], result["chain"]) == (False, "PEM")
+    assert (result["changed"], result["chain"], result["alt_chain"]) == (False, "PEM", None)
+    assert call(state="checked", alt_certificate="/alt.pem")["alt_chain"] == "RSA"
     assert (host.wanted, host.installed, list(tmp_path.iterdir())) == ([], [], [])
 
 
 def test_the_result_is_as_documented(host: Host, call: Call) -> None:
     documented = yaml.safe_load(server_certificate.RETURN)
-    del documented["chain"]  # of the other state
+    del documented["chain"], documented["alt_chain"]  # of the other state
     result = call()
     assert set(documented) <= set(result)
     assert set(result["servers"][0]) == set(documented["servers"]["contains"])
