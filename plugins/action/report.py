@@ -21,7 +21,7 @@ from ..plugin_utils import policy
 from ..plugin_utils.history.place import NOWHERE, find
 from ..plugin_utils.history.run import DAYS, keep
 from ..plugin_utils.report import files
-from ..plugin_utils.report.formats import FORMATS, SOURCE, make
+from ..plugin_utils.report.formats import FORMATS, SOURCE, Past, make
 from ..plugin_utils.report.json import document
 from ..plugin_utils.report.terminal import summary
 
@@ -70,7 +70,7 @@ class ActionModule(ActionBase):
             before = _previous(os.path.join(args["directory"], REPORT))
             made = document(postures, profile, now, before)
             kept = keep(_place(args, variables), made, args["command"], now, args["history_days"])
-            paths = files.write(args["directory"], make(made, args["formats"]))
+            paths = files.write(args["directory"], make(made, args["formats"], Past(kept.trend, before)))
         except (policy.PolicyError, OSError, ValueError) as error:
             raise AnsibleActionFail(f"the report could not be written: {error}") from None
         if args["summary"]:

@@ -39,7 +39,7 @@ options:
       - V(json) is always written, since the others are made of it and the next run compares with it.
     type: list
     elements: str
-    choices: [json, text, markdown, csv, csv_findings, junit, sarif, prometheus, cyclonedx]
+    choices: [json, html, text, markdown, csv, csv_findings, junit, sarif, prometheus, cyclonedx]
     default: [json]
   summary:
     description: Whether to print the summary.

@@ -45,24 +45,34 @@ def _row(name: str, what: str, old: str, new: str) -> str:
 
 
 def _host(before: Optional[Document], after: Optional[Document]) -> Iterator[str]:
-    yield _row("", "verdict", _verdict(before), _verdict(after))
-    yield _row("", "findings", _findings(before), _findings(after))
+    for name, what, old, new in changes(before, after):
+        yield _row(f"  {name}" if name else "", what, old, new)
+
+
+def changes(
+    before: Optional[Document], after: Optional[Document]
+) -> Iterator[tuple[str, str, str, str]]:
+    """A host before and after: port (``""`` where it is the one above), aspect, old, new."""
+    yield "", "verdict", _verdict(before), _verdict(after)
+    yield "", "findings", _findings(before), _findings(after)
     old, new = _ports(before), _ports(after)
     for port in sorted(old.keys() | new.keys()):
         yield from _addresses(old.get(port, {}), new.get(port, {}))
 
 
-def _addresses(old: Mapping[str, Document], new: Mapping[str, Document]) -> Iterator[str]:
+def _addresses(
+    old: Mapping[str, Document], new: Mapping[str, Document]
+) -> Iterator[tuple[str, str, str, str]]:
     """The rows of one port: once, or for each address where they differ."""
     ends = {a: (old.get(a), new.get(a)) for a in sorted(old.keys() | new.keys())}
     told = {address: list(_port(*both)) for address, both in ends.items()}
     alike = all(rows == told[min(told)] for rows in told.values())
     for address in [min(told)] if alike else told:
-        name = "  " + port_name(new.get(address) or old[address])
+        name = port_name(new.get(address) or old[address])
         if not alike and ":" in address:
             name += " v6"
         for number, (what, was, now) in enumerate(told[address]):
-            yield _row("" if number else name, what, was, now)
+            yield "" if number else name, what, was, now
 
 
 def _verdict(host: Optional[Document]) -> str:

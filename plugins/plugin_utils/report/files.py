@@ -13,10 +13,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from contextlib import ExitStack, suppress
 
 from .formats import Made
+from .html.page import FOLDER, PAGE
 
 
 def write(directory: str, files: Iterable[Made]) -> list[str]:
@@ -30,9 +31,21 @@ def write(directory: str, files: Iterable[Made]) -> list[str]:
         staged = []
         for made in files:
             path = os.path.join(directory, made.name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
             staged.append((_beside(path, made, leftovers), path))
         _swap(staged, leftovers)
-    return [path for _temporary, path in staged]
+    paths = [path for _temporary, path in staged]
+    _tidy(os.path.join(directory, FOLDER), set(paths))
+    return paths
+
+
+def _tidy(folder: str, written: Set[str]) -> None:
+    """Take away pages of hosts that an earlier, larger report had: nothing leads to them now."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for name in os.listdir(folder):
+            path = os.path.join(folder, name)
+            if PAGE.fullmatch(name) and path not in written:
+                _remove(path)
 
 
 def _beside(path: str, made: Made, leftovers: ExitStack) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 
@@ -50,3 +51,9 @@ def _ports(host: Mapping[str, Any]) -> tuple[int, int]:
     ports = [endpoint["url"] for endpoint in host["endpoints"] if endpoint["open"]]
     spoiled = {finding["subject"] for finding in host["findings"] if finding["fails"]}
     return len(ports), sum(url not in spoiled for url in ports)
+
+
+def moment(at: str) -> datetime:
+    """A time of a point or a document; one without a zone is UTC."""
+    read = datetime.fromisoformat(at.replace("Z", "+00:00"))
+    return read if read.tzinfo else read.replace(tzinfo=timezone.utc)
