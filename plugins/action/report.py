@@ -70,7 +70,9 @@ class ActionModule(ActionBase):
             before = _previous(os.path.join(args["directory"], REPORT))
             made = document(postures, profile, now, before)
             kept = keep(_place(args, variables), made, args["command"], now, args["history_days"])
-            paths = files.write(args["directory"], make(made, args["formats"], Past(kept.trend, before)))
+            paths = files.write(
+                args["directory"], make(made, args["formats"], Past(kept.trend, before))
+            )
         except (policy.PolicyError, OSError, ValueError) as error:
             raise AnsibleActionFail(f"the report could not be written: {error}") from None
         if args["summary"]:

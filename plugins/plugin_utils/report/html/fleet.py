@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ...policy import Check
-from .lifetime import Lease, leases
 from ..trend import Point, of
+from .lifetime import Lease, leases
 
 Document = Mapping[str, Any]
 
@@ -132,7 +132,7 @@ def fleet(document: Document, catalogue: Mapping[str, Check]) -> Fleet:
 
 
 def _order(row: Row) -> tuple[Any, ...]:
-    return _VERDICTS.index(row.verdict), [_RANK[c] for c in sorted(row.cells, key=_RANK.get)]
+    return _VERDICTS.index(row.verdict), sorted(_RANK[cell] for cell in row.cells)
 
 
 def title(check_id: str, catalogue: Mapping[str, Check]) -> str:

@@ -16,8 +16,8 @@ from typing import Any, Optional
 
 from ...policy import Check
 from ..comparison import changes
-from .fleet import cell_of, server_name, title
 from ..layout import certificate, plaintext, state
+from .fleet import cell_of, server_name, title
 
 Document = Mapping[str, Any]
 
@@ -175,7 +175,11 @@ def _ports(opened: Sequence[Document], findings: Iterable[Document]) -> Iterator
     worst: dict[str, str] = {}
     for finding in findings:
         word, subject = cell_of(finding), finding["subject"]
-        if word in _RANK and finding["fails"] and _RANK[word] < _RANK.get(worst.get(subject), 9):
+        if (
+            word in _RANK
+            and finding["fails"]
+            and _RANK[word] < _RANK.get(worst.get(subject, ""), 9)
+        ):
             worst[subject] = word
     alike: dict[tuple[Any, ...], list[str]] = {}
     for endpoint in opened:
@@ -262,12 +266,17 @@ def _chains(opened: Iterable[Document]) -> Iterator[Chain]:
 # Findings
 
 
+_ALIKE = ("check_id", "status", "severity", "actual", "expected", "remediation")
+
+
 def _faults(findings: Iterable[Document], catalogue: Mapping[str, Check]) -> list[Fault]:
     """What fails or was waived, in the document's order; the same of several subjects once."""
     groups: dict[tuple[Any, ...], list[Document]] = {}
     for finding in findings:
         if finding["status"] in ("fail", "waived"):
-            key = tuple(finding[k] for k in ("check_id", "status", "severity", "actual", "expected"))
+            key = tuple(
+                finding[k] for k in ("check_id", "status", "severity", "actual", "expected")
+            )
             groups.setdefault((*key, finding["remediation"]), []).append(finding)
     return [_fault(group, catalogue) for group in groups.values()]
 

@@ -87,4 +87,3 @@ def _state(left: Optional[float]) -> str:
     if left is None:
         return "expired"
     return "urgent" if left < _URGENT else "late" if left < _LATE else "fine"
-

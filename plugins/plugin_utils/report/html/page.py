@@ -28,11 +28,11 @@ from markupsafe import Markup
 
 from ...policy import Check, Profile, load_checks, load_profile, profile_names
 from ...registry import group_code, group_name, openssl_to_code, suite_name
+from ..layout import safe
+from ..trend import Point, of
 from .chart import HEIGHT, WIDTH, chart, percent
 from .fleet import FAMILIES, SEVERITIES, fleet
 from .host import VERSIONS, host_view
-from ..layout import safe
-from ..trend import Point, of
 
 Document = Mapping[str, Any]
 
