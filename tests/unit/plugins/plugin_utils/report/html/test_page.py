@@ -18,7 +18,6 @@ from typing import Any, Optional
 
 import html5lib
 import pytest
-from hypothesis import given
 
 from ansible_collections.postmaster.tls.plugins.plugin_utils.report.html.page import (
     ONE_PAGE,
@@ -33,11 +32,10 @@ from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.d
     report,
 )
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.hostile import (
-    EXAMPLES,
-    TEXTS,
     harmless,
     invisible,
     spoiled,
+    with_hostile_text,
 )
 
 EARLIER = (Point("2026-01-01T00:00:00+00:00", 4, 1, 9, 3, 40),)
@@ -144,8 +142,7 @@ def _inert(text: str) -> Iterator[str]:
     )
 
 
-@EXAMPLES
-@given(TEXTS)
+@with_hostile_text
 def test_hostile_text_stays_text(text: str) -> None:
     made = page(spoiled(text), EARLIER, spoiled(text))
     assert list(_inert(made)) == []
