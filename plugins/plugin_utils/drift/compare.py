@@ -180,11 +180,11 @@ def _certificate(host: Host, endpoint: Host, on_disk: Mapping[str, str]) -> Iter
     served = endpoint["chain"][0]["sha256"] if endpoint["chain"] else None
     if served is None or not on_disk or served in on_disk:
         return
-    path = next(iter(on_disk.values()))
+    fingerprint, path = min(on_disk.items())
     yield _disagreement(
         host["host"],
         Key(SERVED, endpoint["url"], "certificate and disk"),
-        f"on disk {next(iter(on_disk))[:16]}",
+        f"on disk {fingerprint[:16]}",
         f"served {served[:16]}",
         path,
     )

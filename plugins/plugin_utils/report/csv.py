@@ -23,11 +23,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Optional, Union
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
-
 from ..fingerprint import finding as fingerprint
 from .layout import plaintext, safe
+
+try:
+    from cryptography import x509
+except ImportError:  # an ansible-core without its own requirements: it read no certificate either
+    HAS_CRYPTOGRAPHY = False
+else:
+    HAS_CRYPTOGRAPHY = True
 
 Document = Mapping[str, Any]
 Cell = Union[str, int]
@@ -88,20 +92,21 @@ def _moment(text: str) -> str:
 # ---------------------------------------------------------------------------------------------
 # Ports
 
+# RFC 4519, RFC 2985 (e-mail address)
 _NAME_PARTS = {
-    "business_category": NameOID.BUSINESS_CATEGORY,
-    "common_name": NameOID.COMMON_NAME,
-    "country": NameOID.COUNTRY_NAME,
-    "email_address": NameOID.EMAIL_ADDRESS,
-    "given_name": NameOID.GIVEN_NAME,
-    "locality_name": NameOID.LOCALITY_NAME,
-    "organization_name": NameOID.ORGANIZATION_NAME,
-    "organization_unit_name": NameOID.ORGANIZATIONAL_UNIT_NAME,
-    "postal_code": NameOID.POSTAL_CODE,
-    "serial_number": NameOID.SERIAL_NUMBER,
-    "state_or_province_name": NameOID.STATE_OR_PROVINCE_NAME,
-    "street_address": NameOID.STREET_ADDRESS,
-    "surname": NameOID.SURNAME,
+    "business_category": "2.5.4.15",
+    "common_name": "2.5.4.3",
+    "country": "2.5.4.6",
+    "email_address": "1.2.840.113549.1.9.1",
+    "given_name": "2.5.4.42",
+    "locality_name": "2.5.4.7",
+    "organization_name": "2.5.4.10",
+    "organization_unit_name": "2.5.4.11",
+    "postal_code": "2.5.4.17",
+    "serial_number": "2.5.4.5",
+    "state_or_province_name": "2.5.4.8",
+    "street_address": "2.5.4.9",
+    "surname": "2.5.4.4",
 }
 SHADOWSERVER = (
     *("timestamp", "severity", "ip", "protocol", "port", "hostname", "tag", "asn", "geo"),
@@ -223,16 +228,18 @@ def _fingerprints(der: str) -> tuple[tuple[str, str], ...]:
 @lru_cache(maxsize=4096)
 def _name_parts(name: str) -> tuple[tuple[str, str], ...]:
     """The parts of a distinguished name (RFC 4514); none of one that was cut or cleaned."""
+    if not HAS_CRYPTOGRAPHY:
+        return ()
     try:
         parsed = x509.Name.from_rfc4514_string(name)
     except ValueError:
         return ()
-    found = []
-    for part, oid in _NAME_PARTS.items():
-        values = [str(attribute.value) for attribute in parsed.get_attributes_for_oid(oid)]
-        if values:
-            found.append((part, " ".join(values)))
-    return tuple(found)
+    values: dict[str, list[str]] = {}
+    for attribute in parsed:
+        values.setdefault(attribute.oid.dotted_string, []).append(str(attribute.value))
+    return tuple(
+        (part, " ".join(values[oid])) for part, oid in _NAME_PARTS.items() if oid in values
+    )
 
 
 # ---------------------------------------------------------------------------------------------

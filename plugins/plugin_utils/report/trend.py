@@ -40,8 +40,8 @@ def of(document: Mapping[str, Any]) -> Point:
         at=document["generated_at"],
         hosts=document["summary"]["hosts"] - verdicts["none"],
         hosts_passing=verdicts["pass"],
-        ports=sum(ports for ports, _ in counted),
-        ports_passing=sum(passing for _, passing in counted),
+        ports=sum(ports for ports, _passing in counted),
+        ports_passing=sum(passing for _all, passing in counted),
         failing=document["summary"]["failing"],
     )
 

@@ -46,10 +46,10 @@ def chart(points: Sequence[Point]) -> Chart:
 
 
 def _line(values: Sequence[tuple[str, int, int]]) -> str:
-    moments = [read(at) for at, _, _ in values]
+    moments = [read(at) for at, _part, _whole in values]
     span = (moments[-1] - moments[0]).total_seconds() or 1.0
     pairs = []
-    for moment, (_, part, whole) in zip(moments, values):
+    for moment, (_at, part, whole) in zip(moments, values):
         x = WIDTH * (moment - moments[0]).total_seconds() / span
         y = HEIGHT * (1 - (part / whole if whole else 0))
         pairs.append(f"{x:.1f},{y:.1f}")

@@ -200,10 +200,10 @@ def _fault(
     return Fault(
         check_id=check_id,
         title=title(check_id, catalogue),
-        severity=min((finding["severity"] for _, finding in where), key=SEVERITIES.index),
-        hosts=len({number for number, _ in where}),
+        severity=min((finding["severity"] for _number, finding in where), key=SEVERITIES.index),
+        hosts=len({number for number, _finding in where}),
         subjects=len(where),
-        cures=tuple(dict.fromkeys(finding["remediation"] for _, finding in where))[:3],
+        cures=tuple(dict.fromkeys(finding["remediation"] for _number, finding in where))[:3],
         cases=tuple(_case(way, hosts) for way in common[:MOST_CASES]),
         more=max(0, len(common) - MOST_CASES),
     )

@@ -45,7 +45,7 @@ def leases(document: Document) -> tuple[Lease, ...]:
     seen: dict[str, tuple[Document, dict[int, str], list[None]]] = {}
     for number, host in enumerate(document["hosts"], 1):
         for leaf in _leaves(host):
-            _, hosts, ports = seen.setdefault(leaf["sha256"], (leaf, {}, []))
+            _leaf, hosts, ports = seen.setdefault(leaf["sha256"], (leaf, {}, []))
             hosts[number] = host["host"]
             ports.append(None)
     now = moment(document["generated_at"])

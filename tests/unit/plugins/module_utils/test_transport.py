@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import queue
 import resource
 import socket
 import threading
@@ -174,18 +175,18 @@ def test_a_handshake_and_what_is_said_inside() -> None:
 
 def test_tls_ends_with_a_word() -> None:
     """A server that hears the end of TCP alone has to think that somebody cut the connection."""
-    heard: list[bytes] = []
+    heard: queue.Queue[bytes] = queue.Queue()
 
     def server(sock: socket.socket) -> None:
         with context().wrap_socket(sock, server_side=True, suppress_ragged_eofs=False) as tls:
-            heard.append(tls.recv(100))
+            heard.put(tls.recv(100))
 
     async def shake_hands(stream: Stream) -> None:
         await stream.start_tls(None)
 
     with evil(server) as there:
         assert use(there.port, shake_hands) is None
-    assert heard == [b""]
+    assert heard.get(timeout=10) == b""
 
 
 def test_ipv6() -> None:

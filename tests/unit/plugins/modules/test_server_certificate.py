@@ -92,11 +92,16 @@ def test_a_second_certificate_is_asked_for_with_its_key(host: Host, call: Call) 
     assert wanted.alt == Source("/a.pem", "/a.pem", (), None, None, "/ca.pem")
 
 
-def test_what_could_not_be_known_is_a_warning(host: Host, call: Call) -> None:
+def test_what_could_not_be_known_is_a_warning(
+    host: Host, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warned: list[str] = []
+    # Where the controller's own display is loaded, a warning goes there and not into the result.
+    monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _self, words: warned.append(words))
     host.answer = (Deployed("dovecot", None, LEAF, paths=("/x",), notes=("not known",)),)
     result = call()
     assert result["notes"] == ["not known"]
-    assert "not known" in str(result["warnings"])
+    assert warned == ["not known"]
 
 
 def test_nothing_done_is_no_change(host: Host, call: Call, tmp_path: Path) -> None:
