@@ -1,6 +1,6 @@
 # Front doors for people; the work is done in scripts/ and lab/.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lab-up lab-down clean
+.PHONY: help demo test check screenshots format lab-up lab-down clean
 HOSTS ?=
 
 help: ## this list
@@ -14,6 +14,9 @@ test: ## the whole gate; what CI runs
 
 check: ## the part of the gate that needs no containers, in less than three minutes
 	@scripts/setup.sh check && .venv/bin/python scripts/gate.py --no-lab
+
+screenshots: ## the pictures of the README, of what `make demo` found
+	@scripts/setup.sh dev && .venv/bin/python scripts/screenshots.py
 
 format: ## format and mend the Python files
 	@scripts/setup.sh check && .venv/bin/ruff format && .venv/bin/ruff check --fix
