@@ -13,7 +13,7 @@ part=${1:-dev}
 python_packages="ca-certificates git python3-venv"
 lab_packages="aardvark-dns iproute2 iptables mmdebstrap netavark nftables openssh-client podman runc uidmap"
 tool_packages="gnutls-bin mmdebstrap openssl postgresql shellcheck"
-test_packages="chromium curl fonts-dejavu-core sslscan testssl.sh"
+test_packages="chromium curl fonts-dejavu-core libatomic1 sslscan testssl.sh" # libatomic1: Playwright's own Node
 case $part in
 run) packages="$python_packages $lab_packages" ;;
 dev) packages="$python_packages $lab_packages $tool_packages $test_packages" ;;
