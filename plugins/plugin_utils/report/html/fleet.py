@@ -11,7 +11,7 @@ hundreds. All that is listed is bounded, so that a page of ten thousand hosts ca
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from ...policy import Check
@@ -36,14 +36,18 @@ SEVERITIES = ("critical", "high", "medium", "low", "info")
 MOST_CASES, MOST_PLACES, MOST_CHANGES = 8, 12, 30
 
 _VERDICTS = ("fail", "error", "pass", "none")
-_RANK = {word: number for number, word in enumerate((*SEVERITIES, "unseen", "waived", "pass", ""))}
+_RANK = {
+    word: number
+    for number, word in enumerate((*SEVERITIES, "unseen", "noted", "waived", "pass", ""))
+}
 
 
 @dataclass(frozen=True)
 class Row:
     """A host on the first page. ``cells`` are the worst that each family of checks found.
 
-    A cell is a severity, ``unseen``, ``waived``, ``pass`` or ``""`` (nothing to judge).
+    A cell is a severity, ``unseen``, ``noted`` (wrong, but no reason to fail), ``waived``,
+    ``pass`` or ``""`` (nothing to judge).
     """
 
     number: int
@@ -157,12 +161,12 @@ def _row(number: int, host: Document) -> Row:
 
 
 def cell_of(finding: Document) -> str:
-    """A finding in one word: its severity where it fails, else what became of it."""
+    """A finding in one word: its severity where it counts, else what became of it."""
     status = finding["status"]
-    if status == "fail":
-        return str(finding["severity"])
     if finding["fails"]:
-        return "unseen"
+        return str(finding["severity"]) if status == "fail" else "unseen"
+    if status == "fail":
+        return "noted"
     return str(status) if status in ("pass", "waived") else ""
 
 
@@ -176,14 +180,19 @@ def server_name(server: Document) -> str:
 
 
 def _faults(hosts: Sequence[Document], catalogue: Mapping[str, Check]) -> Iterator[Fault]:
-    """The checks that fail, worst first, then those of most hosts."""
+    """The checks that fail, worst first, then those of most hosts; a cure is told once."""
     found: dict[str, list[tuple[int, Document]]] = {}
     for number, host in enumerate(hosts):
         for finding in host["findings"]:
             if finding["fails"] and finding["status"] == "fail":
                 found.setdefault(finding["check_id"], []).append((number, finding))
     faults = [_fault(name, where, hosts, catalogue) for name, where in found.items()]
-    yield from sorted(faults, key=lambda f: (_RANK[f.severity], -f.hosts, -f.subjects, f.check_id))
+    faults.sort(key=lambda f: (_RANK[f.severity], -f.hosts, -f.subjects, f.check_id))
+    told: dict[tuple[str, ...], str] = {}
+    for fault in faults:
+        first = told.setdefault(fault.cures, fault.check_id)
+        alike = first != fault.check_id
+        yield replace(fault, cures=(f"As for {first}.",)) if alike else fault
 
 
 def _fault(

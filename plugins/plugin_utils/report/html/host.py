@@ -109,6 +109,7 @@ class Host:
     pictures: tuple[Picture, ...]
     chains: tuple[Chain, ...]
     faults: tuple[Fault, ...]
+    noted: tuple[Fault, ...]
     waived: tuple[Fault, ...]
     unseen: tuple[Unseen, ...]
     passed: tuple[tuple[str, str, int], ...]
@@ -137,7 +138,8 @@ def host_view(
         closed=tuple(dict.fromkeys(_closed(e) for e in host["endpoints"] if not e["open"])),
         pictures=tuple(_pictures(opened)),
         chains=tuple(_chains(opened)),
-        faults=tuple(fault for fault in faults if fault.status == "fail"),
+        faults=tuple(fault for fault in faults if fault.fails),
+        noted=tuple(fault for fault in faults if fault.status == "fail" and not fault.fails),
         waived=tuple(fault for fault in faults if fault.status == "waived"),
         unseen=tuple(_unseen(host["findings"])),
         passed=tuple(_passed(host["findings"], catalogue)),
@@ -274,10 +276,7 @@ def _faults(findings: Iterable[Document], catalogue: Mapping[str, Check]) -> lis
     groups: dict[tuple[Any, ...], list[Document]] = {}
     for finding in findings:
         if finding["status"] in ("fail", "waived"):
-            key = tuple(
-                finding[k] for k in ("check_id", "status", "severity", "actual", "expected")
-            )
-            groups.setdefault((*key, finding["remediation"]), []).append(finding)
+            groups.setdefault(tuple(finding[key] for key in _ALIKE), []).append(finding)
     return [_fault(group, catalogue) for group in groups.values()]
 
 

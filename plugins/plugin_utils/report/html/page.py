@@ -44,7 +44,7 @@ PAGE = re.compile(r"[0-9]+\.html")
 ONE_PAGE = 40
 """Up to so many hosts are in one file (decision 14)."""
 
-_CLASSES = frozenset((*SEVERITIES, "unseen", "waived", "pass", "fail", "error", "none"))
+_CLASSES = frozenset((*SEVERITIES, "unseen", "noted", "waived", "pass", "fail", "error", "none"))
 
 
 class Page(NamedTuple):

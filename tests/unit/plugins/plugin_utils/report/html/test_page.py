@@ -89,6 +89,25 @@ def test_a_finding_is_told_with_its_place_and_its_cure() -> None:
     assert re.search(r"/etc/dovecot/\S+:\d+", " ".join(finding["evidence"]))
 
 
+def test_what_does_not_count_is_noted_and_nothing_to_fix() -> None:
+    document = report(WEAK)
+    (host,) = document["hosts"]
+    host["findings"] = [
+        {**f, "fails": False, "status": "fail"} for f in host["findings"] if f["fails"]
+    ]
+    text = page(document)
+    assert "to fix" not in words(text)
+    assert "noted, and no reason to fail" in words(text)
+    cells = {a["class"] for tag, a in Seen(text).tags if tag == "td" and "data-f" in a}
+    assert cells <= {"q noted", "q "}
+
+
+def test_a_cure_is_told_once() -> None:
+    text = words(page(report(WEAK))).split("Host by host")[0]
+    assert text.count("Require TLS: ssl = required and no cleartext login") == 2
+    assert "As for CFG-02." in text
+
+
 @pytest.mark.parametrize(
     ("hosts", "verdict"),
     [
