@@ -12,15 +12,15 @@ import pytest
 from ansible_collections.postmaster.tls.molecule.shared.faults import NAMES, everywhere
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def before() -> dict[str, tuple[str, str]]:
-    """Each host as it was made."""
+    """Each host as it was when these tests began: those of sessions leave other certificates."""
     return everywhere(lambda host: host.look())
 
 
 @pytest.fixture
 def unbroken(before: dict[str, tuple[str, str]]) -> Iterator[None]:
-    """Each host as it was made when the test is over, with nothing left over, whatever it did."""
+    """Each host as before when the test is over, with nothing left over, whatever it did."""
     yield
     assert everywhere(lambda host: host.doors_closed()) == {name: [] for name in NAMES}
     assert everywhere(lambda host: host.look()) == before
