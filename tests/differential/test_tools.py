@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ansible_collections.postmaster.tls.plugins.plugin_utils.registry import VERSIONS
@@ -194,6 +194,7 @@ def test_unknown_words_are_refused(name: str, old: str, new: str) -> None:
 def test_output_that_breaks_off_is_refused(name: str, at: int, more: bytes) -> None:
     text = OUTPUTS[name]
     broken = text[: min(at, len(text.rstrip()) - 1)] + more.decode("latin-1")
+    assume(broken.rstrip() != text.rstrip())  # what was broken off may come back
     with pytest.raises(Unreadable):
         READERS[name](broken)
 
