@@ -93,7 +93,7 @@ STEPS = (
     ),
     # Needs no container, but Chromium, which `make check` does without.
     Step("reports in a browser", "pytest -q tests/browser", lab=True),
-    Step("molecule", "molecule test --all --no-command-borders", lab=True, minutes=45),
+    Step("molecule", "molecule test --all --no-command-borders", lab=True, minutes=35),
 )
 
 

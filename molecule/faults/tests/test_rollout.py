@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -67,7 +66,6 @@ def test_a_rollout_ends_where_it_fails_and_goes_on_from_there(playbook: Any) -> 
     undo()
 
 
-@pytest.mark.skipif(not os.environ.get("LONG"), reason="a minute long: LONG=1 runs it")
 def test_as_many_hosts_as_are_allowed_may_fail(playbook: Any) -> None:
     with broken(SECOND):
         allowed = "--extra-vars=mail_tls_max_failed_hosts=1"

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -124,7 +123,6 @@ def test_a_port_that_is_dead_for_the_vantage_host_alone_makes_all_go_back(playbo
     assert all(re.search(dead, reason) for reason in ends("reverted"))
 
 
-@pytest.mark.skipif(not os.environ.get("LONG"), reason="a minute long: LONG=1 runs it")
 def test_a_vantage_host_that_is_gone_after_the_swap_proves_nothing(playbook: Any) -> None:
     host = Host(NAMES[0])
     vantage = Host(VANTAGE[host.name])
