@@ -38,6 +38,8 @@ TYPED = ("collections/ansible_collections/postmaster/tls/plugins", "benchmarks",
 ONE_OF_EACH = "dovecot-bookworm,courier-trixie"
 FILES = "git ls-files -z --cached --others --exclude-standard"
 CORES = ("2.16", "2.19", "2.21")
+WAITING = ("drift", "faults", "hardened", "modern")
+"""Scenarios that go beside the others, in a network of their own: all of them mostly wait."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Step:
     command: str
     needs: str | None = None
     lab: bool = False
+    beside: bool = False
     minutes: float = 10
 
 
@@ -56,7 +59,21 @@ def python(paths: Iterable[str]) -> str:
     return " ".join(path for path in paths if any((ROOT / path).glob("**/*.py")))
 
 
-# Steps without the lab run side by side, the long ones first; those with the lab run one by one.
+def molecule(waiting: bool) -> str:
+    """The command that tests the scenarios which are among WAITING, or all the others."""
+    found = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
+    chosen = " ".join(f"-s {name}" for name in found if (name in WAITING) == waiting)
+    return f"LAB_PREFIX={network(waiting)} molecule test {chosen} --no-command-borders"
+
+
+def network(second: bool) -> str:
+    """The network of Molecule's hosts, or one beside it."""
+    head, _, last = os.environ.get("LAB_PREFIX", "10.203.8").rpartition(".")
+    return f"{head}.{int(last) + second}"
+
+
+# Steps without the lab run side by side, the long ones first; those with the lab run one by one,
+# but for those that are beside each other.
 STEPS = (
     Step("artefact", "scripts/artefact.sh"),
     Step("ansible-test sanity", "scripts/sanity.sh", needs="artefact"),
@@ -93,7 +110,8 @@ STEPS = (
     ),
     # Needs no container, but Chromium, which `make check` does without.
     Step("reports in a browser", "pytest -q tests/browser", lab=True),
-    Step("molecule", "molecule test --all --no-command-borders", lab=True, minutes=35),
+    Step("molecule", molecule(False), lab=True, beside=True, minutes=35),
+    Step("molecule beside it", molecule(True), lab=True, beside=True, minutes=35),
 )
 
 
@@ -182,8 +200,9 @@ def results(steps: list[Step]) -> Iterator[Result]:
     for lab in (False, True):
         part = [step for step in steps if step.lab == lab]
         roots = [step for step in part if step.name in first]
-        others = [step for step in part if step.name not in first]
-        for batch, lanes in ((roots, 1), (others, 1 if lab else LANES)):
+        others = [step for step in part if step.name not in first and not step.beside]
+        beside = [step for step in part if step.beside]
+        for batch, lanes in ((roots, 1), (others, 1 if lab else LANES), (beside, LANES)):
             for result in several(batch, lanes):
                 done[result.step.name] = result
                 yield result
