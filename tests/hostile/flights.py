@@ -19,6 +19,7 @@ from ansible_collections.postmaster.tls.tests.hostile.steps import (
     pause,
     reset,
     say,
+    say_and_hear,
     stall,
 )
 
@@ -123,9 +124,9 @@ FLIGHTS: tuple[tuple[str, tuple[Step, ...], str, str], ...] = (
 # What is answered to a hello of TLS 1.3; who does not offer it gets a flight of TLS 1.2.
 _KEY = t.share(29, bytes(range(32)))
 FLIGHTS13: tuple[tuple[str, Step, str, str], ...] = (
-    ("HelloRetryRequest, then closed", say(t.retry(t.share(24))), "closed", "True"),
+    ("HelloRetryRequest, then closed", say_and_hear(t.retry(t.share(24))), "closed", "True"),
     ("HelloRetryRequest without a group", say(t.retry()), "unexpected", "True"),
-    ("HelloRetryRequest with a cookie", say(t.retry(t.extension(44, t.vector(2, b"x")))), "closed", "True"),
+    ("HelloRetryRequest with a cookie", say_and_hear(t.retry(t.extension(44, t.vector(2, b"x")))), "closed", "True"),
     ("HelloRetryRequest of a group not offered", say(t.retry(t.share(0xFAFA))), "unexpected", "None unexpected"),
     ("HelloRetryRequest with half a group", say(t.retry(t.extension(51, b"\0"))), "unexpected", "None unexpected"),
     ("two HelloRetryRequests", say(t.retry(t.share(24)) * 2), "unexpected", "True"),

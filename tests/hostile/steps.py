@@ -55,6 +55,16 @@ def say_raw(data: bytes) -> Step:
     return step
 
 
+def say_and_hear(data: bytes) -> Step:
+    """Says it and waits for the answer, so that hanging up then is no reset."""
+
+    async def step(peer: Peer) -> None:
+        await say(data)(peer)
+        await hear(peer)
+
+    return step
+
+
 def drip(data: bytes, pause: float = 0.2) -> Step:
     """Sends this one byte at a time."""
 

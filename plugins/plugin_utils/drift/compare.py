@@ -171,16 +171,24 @@ def _across(host: Host, now: Facts) -> Iterator[Difference]:
         ports = {listener["port"] for listener in server["listeners"]}
         for endpoint in host["endpoints"]:
             if endpoint["open"] and endpoint["port"] in ports:
-                yield from _certificate(host, endpoint, on_disk)
+                yield from _certificate(host, server, endpoint, on_disk, now)
                 yield from _floor(host, server, endpoint, now)
 
 
-def _certificate(host: Host, endpoint: Host, on_disk: Mapping[str, str]) -> Iterator[Difference]:
-    """A certificate that no file holds: the server was not told of a new one."""
+def _certificate(
+    host: Host, server: Host, endpoint: Host, on_disk: Mapping[str, str], now: Facts
+) -> Iterator[Difference]:
+    """A certificate that no file holds: the server was not told of a new one.
+
+    Its place is the file that the configuration names for the port.
+    """
     served = endpoint["chain"][0]["sha256"] if endpoint["chain"] else None
     if served is None or not on_disk or served in on_disk:
         return
-    fingerprint, path = min(on_disk.items())
+    named = _in_force(now, server, endpoint, "certificate")
+    files = {path: fingerprint for fingerprint, path in on_disk.items()}
+    path = named.value if named is not None and named.value in files else min(files)
+    fingerprint = files[path]
     yield _disagreement(
         host["host"],
         Key(SERVED, endpoint["url"], "certificate and disk"),
@@ -192,13 +200,9 @@ def _certificate(host: Host, endpoint: Host, on_disk: Mapping[str, str]) -> Iter
 
 def _floor(host: Host, server: Host, endpoint: Host, now: Facts) -> Iterator[Difference]:
     """A port that speaks what its configuration forbids: not reloaded, or overruled."""
-    service, spoken = endpoint["service"], set(endpoint["versions"])
-    for scope in (f"protocol={service}", f"service={service}", ""):
-        subject = f"{server['product']} {scope}".strip()
-        floor = now.get(Key(DISK, subject, "protocol_min"))
-        if floor is not None:
-            break
-    else:
+    spoken = set(endpoint["versions"])
+    floor = _in_force(now, server, endpoint, "protocol_min")
+    if floor is None:
         return
     older = sorted(
         v for v in spoken if direction("protocol_min", floor.value, v) is Direction.WEAKER
@@ -207,6 +211,16 @@ def _floor(host: Host, server: Host, endpoint: Host, now: Facts) -> Iterator[Dif
         key = Key(SERVED, endpoint["url"], "versions and disk")
         words = f"served {' '.join(older)}"
         yield _disagreement(host["host"], key, floor.shown, words, floor.place)
+
+
+def _in_force(now: Facts, server: Host, endpoint: Host, field: str) -> Optional[Fact]:
+    """What the configuration says for a port: of its protocol (Courier: its service), or of all."""
+    service = endpoint["service"]
+    for scope in (f"protocol={service}", f"service={service}", ""):
+        found = now.get(Key(DISK, f"{server['product']} {scope}".strip(), field))
+        if found is not None:
+            return found
+    return None
 
 
 def _disagreement(host: str, key: Key, disk: str, served: str, place: str) -> Difference:

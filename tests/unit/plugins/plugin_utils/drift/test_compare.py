@@ -258,6 +258,28 @@ def test_disk_and_served_are_compared_today() -> None:
     assert differences(now, None) == ()
 
 
+@pytest.mark.parametrize(("first", "named"), [("aa", "cc"), ("cc", "aa")])
+def test_the_place_is_the_file_that_the_configuration_names(first: str, named: str) -> None:
+    now = host()
+    server, seen = now["servers"][0], port(now)
+    server["listeners"] = [
+        {"port": 143, "service": "imap", "address": "*", "tls_mode": "starttls", "origin": None}
+    ]
+    server["files"] = [
+        {
+            "path": f"/etc/{name}.pem",
+            "role": "certificate",
+            "exists": True,
+            "mode": None,
+            "chain": [{**seen["chain"][0], "sha256": name * 32}],
+        }
+        for name in (first, named)
+    ]
+    path = f"/etc/{named}.pem"
+    server["effective"].append({**row(now, "tls"), "field": "certificate", "value": path})
+    assert [d.place for d in differences(now, None)] == [path]
+
+
 def test_an_item_has_all_that_is_told() -> None:
     told = next(d for d in found(set_row("tls", "no")) if d.name == "tls").item()
     assert (told.kind, told.what, told.subject, told.grade) == (
