@@ -5,7 +5,7 @@
 """The gate: every check that stands between a change and the users.
 
     scripts/gate.py               all of it: what `make test` and CI run
-    scripts/gate.py --no-lab      what needs no container: `make check`
+    scripts/gate.py --no-lab      what needs no container and no other Python: `make check`
     scripts/gate.py --only WORD   the steps whose name has this word in it (and what they need)
     scripts/gate.py --list        the names of the steps
 
@@ -27,19 +27,22 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".cache" / "gate"
 NOT_POSSIBLE_HERE = 77
 SHOWN = 150
 LANES = os.cpu_count() or 2
+NETWORKS = 2
+"""As many scenarios run beside each other: most of the time a scenario waits."""
 
 TYPED = ("collections/ansible_collections/postmaster/tls/plugins", "benchmarks", "lab", "scripts")
 ONE_OF_EACH = "dovecot-bookworm,courier-trixie"
 FILES = "git ls-files -z --cached --others --exclude-standard"
 CORES = ("2.16", "2.19", "2.21")
-WAITING = ("drift", "faults", "hardened", "modern")
-"""Scenarios that go beside the others, in a network of their own: all of them mostly wait."""
+LONGEST = ("faults", "certificate")
+"""Scenarios that take longest, so they begin first."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Step:
     needs: str | None = None
     lab: bool = False
     beside: bool = False
+    other: bool = False  # of another Python or ansible-core than that of .venv
     minutes: float = 10
 
 
@@ -59,31 +63,30 @@ def python(paths: Iterable[str]) -> str:
     return " ".join(path for path in paths if any((ROOT / path).glob("**/*.py")))
 
 
-def molecule(waiting: bool) -> str:
-    """The command that tests the scenarios which are among WAITING, or all the others."""
+def scenarios() -> list[str]:
+    """The names of all Molecule scenarios, the longest first."""
     found = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
-    chosen = " ".join(f"-s {name}" for name in found if (name in WAITING) == waiting)
-    return f"LAB_PREFIX={network(waiting)} molecule test {chosen} --no-command-borders"
+    return sorted(found, key=lambda name: LONGEST.index(name) if name in LONGEST else len(LONGEST))
 
 
-def network(second: bool) -> str:
-    """The network of Molecule's hosts, or one beside it."""
+def network(lane: int) -> str:
+    """The network of Molecule's hosts, one for each lane."""
     head, _, last = os.environ.get("LAB_PREFIX", "10.203.8").rpartition(".")
-    return f"{head}.{int(last) + second}"
+    return f"{head}.{int(last) + lane}"
 
 
 # Steps without the lab run side by side, the long ones first; those with the lab run one by one,
-# but for those that are beside each other.
+# but for those that are beside each other, each lane of them in a network of its own.
 STEPS = (
     Step("artefact", "scripts/artefact.sh"),
     Step("ansible-test sanity", "scripts/sanity.sh", needs="artefact"),
     Step("ansible-lint, profile production", "ansible-lint --offline -q"),
     Step("types", f"mypy {python(TYPED)}"),
     Step("unit tests and layers", "pytest -q -n 2"),
-    Step("unit tests, Python 3.9 of the oldest node", "scripts/unit_oldest.sh"),
+    Step("unit tests, Python 3.9 of the oldest node", "scripts/unit_oldest.sh", other=True),
     Step("documentation of the plugins", "scripts/docs.sh", needs="artefact"),
     *(
-        Step(f"ansible-core {core} alone", f"scripts/core.sh {core}", needs="artefact")
+        Step(f"ansible-core {core} alone", f"scripts/core.sh {core}", needs="artefact", other=True)
         for core in CORES
     ),
     Step("format", "ruff format --check --diff -q"),
@@ -110,8 +113,16 @@ STEPS = (
     ),
     # Needs no container, but Chromium, which `make check` does without.
     Step("reports in a browser", "pytest -q tests/browser", lab=True),
-    Step("molecule", molecule(False), lab=True, beside=True, minutes=35),
-    Step("molecule beside it", molecule(True), lab=True, beside=True, minutes=35),
+    *(
+        Step(
+            f"Molecule {name}",
+            f"molecule test -s {name} --no-command-borders",
+            lab=True,
+            beside=True,
+            minutes=25,
+        )
+        for name in scenarios()
+    ),
 )
 
 
@@ -145,18 +156,23 @@ class Result:
         return line
 
 
-def environment() -> dict[str, str]:
+def environment(step: Step, lane: int) -> dict[str, str]:
     """The tools of .venv first, this checkout's ansible.cfg, and no colours in what is kept."""
-    return os.environ | {
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "LC_ALL": "C.UTF-8",
-        "NO_COLOR": "1",
-        "ANSIBLE_NOCOLOR": "1",
-        "PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}",
-    }
+    own = {"LAB_PREFIX": network(lane)} if step.beside else {}
+    return (
+        os.environ
+        | own
+        | {
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "LC_ALL": "C.UTF-8",
+            "NO_COLOR": "1",
+            "ANSIBLE_NOCOLOR": "1",
+            "PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}",
+        }
+    )
 
 
-def run(step: Step) -> Result:
+def run(step: Step, lane: int) -> Result:
     """Run one step to its end, or to the end of its minutes."""
     began = time.monotonic()
     log = LOGS / f"{step.name.replace(' ', '-').replace(',', '')}.log"
@@ -164,7 +180,7 @@ def run(step: Step) -> Result:
         process = subprocess.Popen(
             ["bash", "-euo", "pipefail", "-c", step.command],
             cwd=ROOT,
-            env=environment(),
+            env=environment(step, lane),
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,
@@ -183,12 +199,20 @@ def run(step: Step) -> Result:
 def results(steps: list[Step]) -> Iterator[Result]:
     """Run all steps, each after what it needs; yield them as they end."""
     done: dict[str, Result] = {}
+    free: SimpleQueue[int] = SimpleQueue()
 
     def after_its_need(step: Step) -> Result:
         need = done.get(step.needs or "")
         if need is not None and need.word != "passed":
             return Result(step, need.code, 0.0, f"needs '{need.step.name}', which {need.word}")
-        return run(step)
+        lane = free.get()
+        try:
+            return run(step, lane)
+        finally:
+            free.put(lane)
+
+    for lane in range(max(LANES, NETWORKS)):
+        free.put(lane)
 
     def several(batch: list[Step], lanes: int) -> Iterator[Result]:
         with ThreadPoolExecutor(lanes) as pool:
@@ -202,7 +226,7 @@ def results(steps: list[Step]) -> Iterator[Result]:
         roots = [step for step in part if step.name in first]
         others = [step for step in part if step.name not in first and not step.beside]
         beside = [step for step in part if step.beside]
-        for batch, lanes in ((roots, 1), (others, 1 if lab else LANES), (beside, LANES)):
+        for batch, lanes in ((roots, 1), (others, 1 if lab else LANES), (beside, NETWORKS)):
             for result in several(batch, lanes):
                 done[result.step.name] = result
                 yield result
@@ -210,7 +234,7 @@ def results(steps: list[Step]) -> Iterator[Result]:
 
 def chosen(word: str | None, lab: bool) -> list[Step]:
     """The steps to run, in the order of the table."""
-    steps = [step for step in STEPS if lab or not step.lab]
+    steps = [step for step in STEPS if lab or not (step.lab or step.other)]
     if word is None:
         return steps
     wanted = [step for step in steps if word in step.name]
@@ -221,7 +245,7 @@ def chosen(word: str | None, lab: bool) -> list[Step]:
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description="Every check between a change and the users.")
-    parser.add_argument("--no-lab", action="store_true", help="leave out what needs containers")
+    parser.add_argument("--no-lab", action="store_true", help="what needs only .venv")
     parser.add_argument("--only", metavar="WORD", help="only steps with this word in their name")
     parser.add_argument("--list", action="store_true", help="name the steps and stop")
     arguments = parser.parse_args()
