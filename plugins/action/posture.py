@@ -55,6 +55,7 @@ class ActionModule(ActionBase):
                 "waivers": {"type": "list", "elements": "raw", "default": []},
                 "exceptions": {"type": "list", "elements": "dict", "default": []},
                 "observations": {"type": "list", "elements": "dict"},
+                "sources": {"type": "dict", "default": {}},
                 "resolver": {"type": "str", "default": "none"},
                 "depth": {"type": "str", "default": "judge", "choices": ["judge", "full"]},
                 "timeout": {"type": "float", "default": 10.0},
@@ -129,9 +130,9 @@ def _dns(args: dict[str, Any]) -> tuple[DnsAnswer, ...]:
 
 
 def _held(args: dict[str, Any]) -> list[dict[str, Any]]:
-    """Waivers for exceptions; a vantage host's own address is not known here."""
+    """Waivers for exceptions, by where the ports are looked at from: from here, or as told."""
     local = args["observations"] is None
-    sources = {a: source(a) if local else None for a in args["addresses"]}
+    sources = {a: source(a) for a in args["addresses"]} if local else args["sources"]
     return exceptions.as_waivers(exceptions.read_exceptions(args["exceptions"]), sources)
 
 

@@ -71,6 +71,13 @@ options:
         controller looks itself.
     type: list
     elements: dict
+  sources:
+    description:
+      - With O(observations), which address of the vantage host each address sees, as
+        P(postmaster.tls.endpoint_info#module) returns it. Who looks from a network of O(exceptions) sees the exception,
+        and what is seen of it counts as C(waived).
+    type: dict
+    default: {}
   resolver:
     description:
       - Who is asked for SRV records of O(domains) and TLSA records of O(names), from the controller. V(none)
@@ -111,6 +118,12 @@ EXAMPLES = r"""
     names: [mail.example.org]
     domains: [example.org]
     ca_file: /etc/ssl/certs/intranet-ca.pem
+
+- name: Judge what a vantage host saw
+  postmaster.tls.posture:
+    addresses: ["{{ ansible_host }}"]
+    observations: "{{ seen.endpoints }}"
+    sources: "{{ seen.sources }}"
 
 - name: Stop where something fails the profile
   ansible.builtin.fail:
