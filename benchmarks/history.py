@@ -81,9 +81,9 @@ def year(history: History, document: dict[str, Any], days: int) -> int:
                     items += [_item(names[number], check, at, day, rng) for check in fresh]
             marks = {2: documents, 10: postures}
             for table, rows in (("documents", 2), ("postures", 10)):
-                sql = f"INSERT INTO mail_tls_{table} VALUES ({', '.join('?' * rows)})"  # noqa: S608
+                sql = f"INSERT INTO mail_tls_{table} VALUES ({', '.join('?' * rows)})"  # noqa: S608  our own tables
                 database.run_many(f"{sql} ON CONFLICT DO NOTHING", marks[rows])
-            sql = f"INSERT INTO mail_tls_items VALUES ({', '.join('?' * 10)})"  # noqa: S608
+            sql = f"INSERT INTO mail_tls_items VALUES ({', '.join('?' * 10)})"  # noqa: S608  our own tables
             database.run_many(f"{sql} ON CONFLICT DO NOTHING", items)
         count += len(items)
     return count
