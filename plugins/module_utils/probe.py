@@ -26,9 +26,7 @@ from .model import (
     TlsMode,
 )
 from .names import is_address, resolve
-from .openssl_client import available
 from .port import observe
-from .renegotiation import chain_for
 from .talk import Depth, Target
 from .tasks import in_turn, run
 from .text import clean
@@ -125,6 +123,10 @@ def chains(
 async def _chains(
     targets: Sequence[Target], kind: str, limits: Limits
 ) -> tuple[tuple[str, ...], ...]:
+    # Nothing but this needs them here, and they take a tenth of the time to start.
+    from .openssl_client import available
+    from .renegotiation import chain_for
+
     network = SocketNetwork(limits, [(t.endpoint.host, t.endpoint.port) for t in targets])
 
     async def look(target: Target) -> tuple[str, ...]:
