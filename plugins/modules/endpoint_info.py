@@ -195,6 +195,14 @@ sources:
   returned: always
   type: dict
   sample: {192.0.2.1: 198.51.100.7}
+own:
+  description:
+    - Which of the addresses belong to this machine itself. What is seen there is not what others see, since Dovecot takes
+      its own host for secured.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 endpoints:
   description:
     - One observation for each address, port and name, in the order in which they were given. What is given twice is
@@ -392,7 +400,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.limits import OWN, SWEEP, Limits
 from ..module_utils.model import Endpoint
-from ..module_utils.names import source
+from ..module_utils.names import is_own, source
 from ..module_utils.plain import from_plain, to_plain
 from ..module_utils.probe import default_endpoints, probe
 from ..module_utils.talk import Depth
@@ -489,8 +497,10 @@ def main() -> None:
         seen = probe(endpoints(params), limits(params), params["server_name"], depth)
     except ValueError as error:
         module.fail_json(msg=f"endpoint_info: {error}.")
-    sources = {address: source(address) for address in sorted({o.endpoint.host for o in seen})}
-    module.exit_json(changed=False, endpoints=to_plain(seen), sources=sources)
+    addresses = sorted({o.endpoint.host for o in seen})
+    sources = {address: source(address) for address in addresses}
+    own = [address for address in addresses if is_own(address)]
+    module.exit_json(changed=False, endpoints=to_plain(seen), sources=sources, own=own)
 
 
 if __name__ == "__main__":

@@ -127,6 +127,17 @@ def run_module(monkeypatch: pytest.MonkeyPatch, capsys: Any, **given: Any) -> di
     return result
 
 
+def test_the_module_tells_which_addresses_are_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here, there = ({**ENDPOINT, "host": host} for host in ("127.0.0.1", "192.0.2.1"))
+    seen = tuple(
+        EndpointObservation(from_plain(Endpoint, endpoint), False) for endpoint in (there, here)
+    )
+    monkeypatch.setattr(endpoint_info, "probe", lambda *_: seen)
+    assert run_module(monkeypatch, capsys, endpoints=[there, here])["own"] == ["127.0.0.1"]
+
+
 def test_the_module_returns_plain_observations(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
