@@ -71,7 +71,7 @@ def run_flags(host: Host, network: str) -> list[str]:
         f"--hostname={host.name}.example.test",
         f"--network={network}:{options}",
         "--systemd=always",
-        "--cap-add=AUDIT_WRITE",
+        *(f"--cap-add={right}" for right in ("AUDIT_WRITE", *host.may)),
         "--stop-signal=SIGKILL",
         f"--volume={KEY}.pub:/root/.ssh/authorized_keys:ro",
     ]

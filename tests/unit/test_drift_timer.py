@@ -1,12 +1,11 @@
 # Copyright (c) 2026, the postmaster.tls authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What looks every night: units that systemd takes, and a survey of variables that there are."""
+"""What looks every night: units that systemd takes, and that say what they are asked to."""
 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -39,8 +38,13 @@ def rendered(**given: Any) -> dict[str, str]:
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701 - units are no HTML
     )
-    environment.filters.update(dirname=lambda path: str(Path(path).parent), to_json=json.dumps)
-    values = {**defaults, "drift_timer_vantage": "", "ansible_managed": "managed", **given}
+    environment.filters.update(
+        dirname=lambda path: str(Path(path).parent),
+        to_json=json.dumps,
+        path_join=lambda parts: str(Path(*parts)),
+    )
+    computed = {"drift_timer_vantage": "", "drift_timer_playbook": "postmaster.tls.drift"}
+    values = {**defaults, **computed, "ansible_managed": "managed", **given}
     return {u: environment.get_template(f"{u}.j2").render(values) for u in UNITS}
 
 
@@ -76,25 +80,30 @@ def test_pull_names_the_vantage_host() -> None:
     assert "ProtectSystem" not in service  # it may be told to harden its own host
 
 
+@pytest.mark.parametrize(
+    ("inventory", "read"),
+    [
+        ("hosts.yml", "/var/lib/mail-tls-drift/checkout/hosts.yml"),
+        ("/etc/ansible/hosts.yml", "/etc/ansible/hosts.yml"),
+    ],
+)
+def test_pull_reads_the_inventory_that_it_fetches(inventory: str, read: str) -> None:
+    """ansible-pull takes a path as one in the folder that it is started in."""
+    service = rendered(**PULL, drift_timer_inventory=inventory)["mail-tls-drift.service"]
+    assert f'--inventory "{read}"' in service
+
+
+def test_root_is_not_switched_to() -> None:
+    """systemd ends with 217/USER where it may not mount: seccomp and User= together."""
+    assert "\nUser=" not in rendered()["mail-tls-drift.service"]
+    other = rendered(drift_timer_user="mail-tls")["mail-tls-drift.service"]
+    assert "User=mail-tls\n" in other
+    assert "HOME=" not in other
+
+
 def test_what_the_timer_promises() -> None:
     timer, service = (rendered()[u] for u in ("mail-tls-drift.timer", "mail-tls-drift.service"))
     assert "Persistent=true\n" in timer
     assert "RandomizedDelaySec=30m\n" in timer
     assert "OnFailure=mail-tls-drift-failed.service\n" in service
     assert "flock --nonblock" in service
-
-
-def test_the_survey_asks_for_variables_that_there_are() -> None:
-    survey = json.loads((ROOT / "docs" / "awx-survey.json").read_text("utf-8"))
-    schedule = json.loads((ROOT / "docs" / "awx-schedule.json").read_text("utf-8"))
-    read = "".join(
-        path.read_text("utf-8")
-        for path in (ROOT / "playbooks" / "drift.yml", ROOT / "roles/drift/defaults/main.yml")
-    )
-    asked = [question["variable"] for question in survey["spec"]]
-    assert [name for name in (*asked, *schedule["extra_data"]) if name not in read] == []
-    for question in survey["spec"]:
-        assert question["default"] in question.get("choices", [question["default"]])
-    assert re.fullmatch(
-        r"DTSTART;TZID=UTC:\d{8}T\d{6} RRULE:FREQ=DAILY;INTERVAL=1", schedule["rrule"]
-    )
