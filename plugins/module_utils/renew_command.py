@@ -36,7 +36,7 @@ FAILED = (*deploy_command.FAILED, selfsigned.CannotMake)
 def main(arguments: Sequence[str], clock: Callable[[], float] = time.time) -> int:
     """Renew as the arguments say; the exit code."""
     bundle.content()  # while the program that this was started from is still the same
-    options = _parser().parse_args(arguments)
+    options = _options(arguments)
     standing, now = renewal.read(options.order), clock()
     if standing.waits(now) and not options.now:
         until = material.moment(standing.until)
@@ -93,8 +93,12 @@ def _wanted(options: argparse.Namespace) -> Wanted:
     names = tuple(options.name)
     sources = [Source(order.path, order.path, names) for order in _orders(options)]
     if options.certificate:
-        key = options.key or options.certificate
-        sources = [Source(options.certificate, key, names, ca_file=options.ca_file)]
+        pairs = [(options.certificate, options.key), (options.alt_certificate, options.alt_key)]
+        sources = [
+            Source(chain, key or chain, names, ca_file=options.ca_file)
+            for chain, key in pairs
+            if chain
+        ]
     alt = sources[1] if len(sources) > 1 else None
     who = "postmaster-tls renew"
     return Wanted(sources[0], options.sni, options.product, who, options.wait, alt)
@@ -105,6 +109,17 @@ def _count(options: argparse.Namespace, standing: Standing, products: Sequence[s
     for product in products:
         if options.product in (None, product):
             metrics.write(options.textfile_directory, product, options.sni or "", values)
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    needed = {"alt_key": "alt_certificate", "alt_certificate": "certificate"}
+    for option, other in needed.items():
+        if getattr(options, option) and not getattr(options, other):
+            words = (f"--{name.replace('_', '-')}" for name in (option, other))
+            parser.error(" is for ".join(words))
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,6 +133,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--name", action="append", required=True, type=host_name, help="a name that users enter")
     add("--certificate", metavar="FILE", help="the chain that another client renews")
     add("--key", metavar="FILE", help="its key; the same file where it is not given")
+    add("--alt-certificate", metavar="FILE", help="the chain that it renews for the other kind")
+    add("--alt-key", metavar="FILE", help="its key; the same file where it is not given")
     add("--ca-file", metavar="FILE", help="authorities to which the chain has to lead")
     add("--key-type", choices=(*selfsigned.KEYS, "both"), default="ecdsa")
     add("--sni", type=host_name, metavar="NAME", help="for clients that ask for this name")

@@ -47,10 +47,16 @@ SWAPS = int(os.environ.get("SWAPS", "4"))
 SWAPPED = os.environ.get("SWAPPED", " ".join(NAMES)).split()
 METRICS = "/var/lib/prometheus/node-exporter"
 LIVE = "/etc/letsencrypt/live/mail"
-RENEW = (
-    "REQUESTS_CA_BUNDLE=/etc/ssl/acme-server.pem certbot renew --force-renewal "
-    "--no-random-sleep-on-renew 2>&1"
+BOTH = "dovecot-trixie"
+"""Has two certificates of the ACME server, one for each kind of key."""
+NEWEST = "courier-sid"
+"""Has the newest certbot, which asks the ACME server when to renew, and that server on it."""
+ACME = (("nomail", 15000), ("nomail", 15001), (NEWEST, 15000))
+"""The hosts with ACME servers, and the ports by which those are managed."""
+RENEW_DUE = (
+    "REQUESTS_CA_BUNDLE=/etc/ssl/acme-server.pem certbot renew --no-random-sleep-on-renew 2>&1"
 )
+RENEW = f"{RENEW_DUE} --force-renewal"
 SECRETS = (
     "for each in /etc/letsencrypt/archive/*/privkey*.pem /var/lib/postmaster-tls/certificates/* "
     "/var/lib/postmaster-tls/generations/*/*; do base64 -w0 <$each; echo; done"
@@ -66,17 +72,19 @@ def host(request: Any) -> Host:
     return Host(request.param)
 
 
-def roots() -> str:
-    """The roots of the ACME servers, which are others each time that they start."""
+def managed(host: str, port: int, path: str, body: bytes | None = None) -> str:
+    """What an ACME server answers to who manages it."""
     unverified = ssl.create_default_context()
     unverified.check_hostname = False
     unverified.verify_mode = ssl.CERT_NONE
-    found = []
-    for port in (15000, 15001):
-        url = f"https://{ipv4(HOSTS['nomail'])}:{port}/roots/0"
-        with urllib.request.urlopen(url, context=unverified, timeout=15) as answer:
-            found.append(str(answer.read().decode()))
-    return "".join(found)
+    url = f"https://{ipv4(HOSTS[host])}:{port}/{path}"
+    with urllib.request.urlopen(url, body, context=unverified, timeout=15) as answer:
+        return str(answer.read().decode())
+
+
+def roots() -> str:
+    """The roots of the ACME servers, which are others each time that they start."""
+    return "".join(managed(host, port, "roots/0") for host, port in ACME)
 
 
 def served(host: Host, name: str, context: ssl.SSLContext | None = None) -> x509.Certificate:
@@ -87,6 +95,24 @@ def served(host: Host, name: str, context: ssl.SSLContext | None = None) -> x509
         context.wrap_socket(plain, server_hostname=name) as tls,
     ):
         return x509.load_der_x509_certificate(tls.getpeercert(binary_form=True) or b"")
+
+
+KINDS = {
+    ec.EllipticCurvePublicKey: "ECDHE-ECDSA-AES128-GCM-SHA256",
+    rsa.RSAPublicKey: "ECDHE-RSA-AES128-GCM-SHA256",
+}
+
+
+def of_each_kind(host: Host, door: str) -> dict[Any, x509.Certificate]:
+    """What a port serves to clients that take one kind of key alone, of TLS 1.2."""
+    found = {}
+    for kind, suite in KINDS.items():
+        context = clients.context()
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(suite)
+        _version, leaf = clients.handshake(ipv4(HOSTS[host.name]), door, context)
+        found[kind] = x509.load_der_x509_certificate(leaf)
+    return found
 
 
 def doors(host: Host) -> tuple[str, ...]:
@@ -102,6 +128,8 @@ def deploy(host: Host, options: str) -> str:
 def in_force(host: Host) -> str:
     """Deploy what certbot has; nothing is to be done where that is in force."""
     given = f"--certificate {LIVE}/fullchain.pem --key {LIVE}/privkey.pem"
+    if host.name == BOTH:
+        given += f" --alt-certificate {LIVE}-rsa/fullchain.pem --alt-key {LIVE}-rsa/privkey.pem"
     return deploy(host, f"{given} --name {name_of(host.name)}")
 
 
@@ -401,24 +429,6 @@ def test_an_authority_of_our_own_and_no_key_in_any_output(playbook: Any, own: Pa
     assert "a passphrase for the lab" not in said
     again = playbook("certificate", *authority(own, **name))
     assert again.stdout.count("changed=0") == len(NAMES), again.stdout[-2000:]
-
-
-KINDS = {
-    ec.EllipticCurvePublicKey: "ECDHE-ECDSA-AES128-GCM-SHA256",
-    rsa.RSAPublicKey: "ECDHE-RSA-AES128-GCM-SHA256",
-}
-
-
-def of_each_kind(host: Host, door: str) -> dict[Any, x509.Certificate]:
-    """What a port serves to clients that take one kind of key alone, of TLS 1.2."""
-    found = {}
-    for kind, suite in KINDS.items():
-        context = clients.context()
-        context.maximum_version = ssl.TLSVersion.TLSv1_2
-        context.set_ciphers(suite)
-        _version, leaf = clients.handshake(ipv4(HOSTS[host.name]), door, context)
-        found[kind] = x509.load_der_x509_certificate(leaf)
-    return found
 
 
 def test_both_kinds_of_key_at_once_where_the_server_can(playbook: Any, own: Path) -> None:

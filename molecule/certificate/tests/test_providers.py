@@ -31,6 +31,7 @@ from ansible_collections.postmaster.tls.molecule.certificate.tests.test_certific
     SECRETS,
     archive,
     name_of,
+    of_each_kind,
     roots,
     secret_lines,
     served,
@@ -117,11 +118,16 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
         "certificate_acme_eab_hmac": BOUND["bound_hmac"],
         "certificate_acme_challenge": "dns-01",
         "certificate_reuse_key": False,
+        "certificate_key_type": "ecdsa",
     }
     publish = FOLDER / "roles" / "publish"
     return {
         BOOKWORM: {**same, "certificate_acme_dns_tasks": str(publish / "tasks" / "main.yml")},
-        TRIXIE: {**same, "certificate_acme_dns_role": str(publish)},
+        TRIXIE: {
+            **same,
+            "certificate_acme_dns_role": str(publish),
+            "certificate_key_type": "both",
+        },
         COURIER: {
             **same,
             "certificate_acme_challenge": "http-01",
@@ -140,6 +146,8 @@ def test_the_controller_orders_for_hosts_without_credentials(given: Any, fleet: 
         assert directory("bound") in host.run(f"head -1 {order}")
         assert host.run(f"stat -c '%a %U' {order}").strip() == "600 root"
         assert txt(host.name) == []
+    for kind, leaf in of_each_kind(Host(TRIXIE), "imaps 993").items():
+        assert isinstance(leaf.public_key(), kind)
     assert Host(COURIER).run("ls /srv/www/.well-known/acme-challenge") == ""
     key = Path(fleet[BOOKWORM]["certificate_acme_account_key"])
     assert key.stat().st_mode & 0o777 == 0o600

@@ -53,12 +53,12 @@ class Node:
     def deploy(self, wanted: Wanted) -> tuple[Deployed, ...]:
         if self.problem:
             raise Refused(self.problem)
-        self.deployed.append(wanted)
         leaves = [
             material.take(source).leaf
             for source in (wanted.source, wanted.alt)
             if source is not None
         ]
+        self.deployed.append(wanted)
         return (Deployed("dovecot", wanted.sni, leaves[0], ("/x",), alt=(*leaves, None)[1]),)
 
     def renew(self, *more: str) -> int:
@@ -180,8 +180,46 @@ def test_what_the_hook_of_another_client_failed_to_do_is_done(node: Node, capsys
     assert not os.path.exists(ORDER.path)
 
 
+@pytest.mark.parametrize("missing", [None, "--alt-certificate"])
+def test_what_a_client_has_of_both_kinds_goes_into_force_together_or_not_at_all(
+    missing: str | None, node: Node, capsys: Any
+) -> None:
+    """Its hook is called for one of the two, and the other is taken as it is now."""
+    authority, given = pki.Authority(), []
+    pairs = (authority.issue(), authority.issue(key=pki.new_key(2048)))
+    for prefix, contents in zip(("--", "--alt-"), pairs):
+        for option, content in zip(("certificate", "key"), contents):
+            path = node.root / f"{prefix}{option}"[2:]
+            if f"{prefix}{option}" != missing:
+                path.write_bytes(content)
+            given += [f"{prefix}{option}", str(path)]
+    came = node.renew("--now", *given)
+    if missing:
+        assert came == 1
+        assert "alt-certificate" in capsys.readouterr().err
+        assert (node.deployed, renewal.read("mail").failures) == ([], 1)
+        return
+    assert came == 0
+    (wanted,) = node.deployed
+    assert wanted.alt is not None
+    files = [(source.certificate, source.key) for source in (wanted.source, wanted.alt)]
+    assert files == [(given[1], given[3]), (given[5], given[7])]
+    kinds = [material.take(source).leaf.key_type for source in (wanted.source, wanted.alt)]
+    assert kinds == ["ecdsa", "rsa"]
+
+
+ONE = ("--order", "x", "--name", "a.test")
+
+
 @pytest.mark.parametrize(
-    "arguments", [(), ("--order", "../x", "--name", "a.test"), ("--order", "x", "--name", "a b")]
+    "arguments",
+    [
+        (),
+        ("--order", "../x", "--name", "a.test"),
+        ("--order", "x", "--name", "a b"),
+        (*ONE, "--alt-certificate", "f"),
+        (*ONE, "--certificate", "f", "--alt-key", "f"),
+    ],
 )
 def test_what_is_not_understood(arguments: Any, node: Node) -> None:
     with pytest.raises(SystemExit) as ended:
