@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.plugins.filter.core import regex_replace
+from ansible.plugins.test.core import version_compare
 from jinja2 import Undefined
 from jinja2.nativetypes import NativeEnvironment
 
@@ -75,3 +77,32 @@ def test_every_task_has_a_name(role: Path) -> None:
     for path in sorted((role / "tasks").glob("*.yml")):
         for task in loaded(path) or []:
             assert task.get("name"), path
+
+
+@pytest.mark.parametrize(
+    ("certbot", "said"),
+    [
+        ("1.12.0-2", "knows no profiles"),
+        ("2.1.0-4", "knows no profiles"),
+        ("4.0.0-2~bpo12+1", "forgets a profile when it renews"),
+        ("4.0.0-2", "forgets a profile when it renews"),
+        ("4.0.0-2+deb13u1", None),
+        ("4.1.1-1", None),
+        ("5.5.0-3", None),
+        ("", None),  # check mode, before it is installed
+    ],
+)
+def test_a_certbot_that_forgets_profiles_is_refused(certbot: str, said: str | None) -> None:
+    """certbot 4.1.0 keeps what was asked for (its CHANGELOG), and so does Debian's 4.0.0-2+deb13u1
+    (python-certbot, debian/changelog, bug 1125267)."""
+    path = Path(__file__).resolve().parents[2] / "roles" / "certificate" / "tasks"
+    block = next(task for task in loaded(path / "acme_certbot.yml") if "profiles" in str(task))
+    required = block["block"][-1]["ansible.builtin.assert"]
+    world = NativeEnvironment()  # no HTML
+    world.tests["version"], world.filters["regex_replace"] = version_compare, regex_replace
+    variables = {"certificate_certbot": {"stdout": certbot}}
+    met = world.compile_expression(required["that"])(**variables)
+    assert met is (said is None)
+    if said:
+        words = world.from_string(required["fail_msg"]).render(variables)
+        assert f"certbot {certbot} of this host {said}; 4.0.0-2+deb13u1 does" in words

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
 import ssl
 import subprocess
 from pathlib import Path
@@ -24,9 +25,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ansible_collections.postmaster.tls.lab.hosts import HOSTS, ipv4
+from ansible_collections.postmaster.tls.molecule.certificate.tests.test_acme import is_short
 from ansible_collections.postmaster.tls.molecule.certificate.tests.test_certificate import (
     LIVE,
     NAMES,
+    NEWEST,
     RENEW,
     SECRETS,
     archive,
@@ -36,7 +39,7 @@ from ansible_collections.postmaster.tls.molecule.certificate.tests.test_certific
     secret_lines,
     served,
 )
-from ansible_collections.postmaster.tls.molecule.shared.faults import Host, await_, everywhere
+from ansible_collections.postmaster.tls.molecule.shared.faults import ROOT, Host, await_, everywhere
 from ansible_collections.postmaster.tls.tests.unit import pki
 
 FOLDER = Path(__file__).resolve().parent.parent
@@ -48,7 +51,12 @@ SAID: list[str] = []
 
 
 def directory(which: str) -> str:
-    return f"https://{ipv4(HOSTS['nomail'])}:{ {'open': 14000, 'bound': 14001}[which] }/dir"
+    host, port = {
+        "open": ("nomail", 14000),
+        "bound": ("nomail", 14001),
+        "profiles": (NEWEST, 14000),
+    }[which]
+    return f"https://{ipv4(HOSTS[host])}:{port}/dir"
 
 
 def public_key(certificate: x509.Certificate) -> bytes:
@@ -157,12 +165,17 @@ def test_the_controller_orders_for_hosts_without_credentials(given: Any, fleet: 
 def test_another_server_is_noticed_and_a_failed_proof_leaves_nothing(
     given: Any, fleet: Any
 ) -> None:
-    """One asks another server and keeps its key, one changes nothing, one publishes nonsense."""
+    """One asks another server, which has profiles, and keeps its key; one changes nothing; one
+    publishes nonsense."""
     before = {name: served(Host(name), name_of(name)) for name in NAMES}
     elsewhere = {
         "certificate_acme_directory": directory("open"),
         "certificate_acme_eab_key_id": "",
         "certificate_acme_eab_hmac": "",
+    }
+    short = {
+        "certificate_acme_directory": directory("profiles"),
+        "certificate_acme_profile": "shortlived",
     }
     wrong = {
         "certificate_acme_challenge": "dns-01",
@@ -171,7 +184,7 @@ def test_another_server_is_noticed_and_a_failed_proof_leaves_nothing(
     }
     done = given(
         {
-            BOOKWORM: {**fleet[BOOKWORM], **elsewhere, "certificate_reuse_key": True},
+            BOOKWORM: {**fleet[BOOKWORM], **elsewhere, **short, "certificate_reuse_key": True},
             TRIXIE: fleet[TRIXIE],
             COURIER: {**fleet[COURIER], **elsewhere, **wrong},
         }
@@ -179,6 +192,7 @@ def test_another_server_is_noticed_and_a_failed_proof_leaves_nothing(
     now = {name: served(Host(name), name_of(name)) for name in NAMES}
     assert now[BOOKWORM] != before[BOOKWORM]
     assert public_key(now[BOOKWORM]) == public_key(before[BOOKWORM])
+    assert is_short(now[BOOKWORM])
     assert changes(done, TRIXIE) == 0
     assert now[TRIXIE] == before[TRIXIE]
     assert "Correct value not found for DNS challenge" in failed(done, COURIER)
@@ -198,7 +212,7 @@ def test_what_is_missing_is_one_sentence(given: Any, fleet: Any) -> None:
 
 
 def test_what_certbot_is_told_anew_is_done_and_what_it_cannot_is_said(given: Any) -> None:
-    """Debian 12 has no profiles; Debian 13 asks for one and proves nothing; one keeps its key."""
+    """Debian 12 has no profiles; one keeps the key that is left of two; one proves nothing."""
     same = {
         "certificate_provider": "acme",
         "certificate_acme_directory": directory("open"),
@@ -208,28 +222,28 @@ def test_what_certbot_is_told_anew_is_done_and_what_it_cannot_is_said(given: Any
         "certificate_acme_dns_cleanup_hook": "/usr/local/sbin/publish clear",
         "certificate_reuse_key": False,
     }
-    host = Host(COURIER)
+    host = Host(TRIXIE)
     unproven = {"certificate_acme_dns_hook": "/bin/true"}
     done = given(
         {
             BOOKWORM: {**same, "certificate_acme_profile": "shortlived"},
-            TRIXIE: {**same, "certificate_acme_profile": "shortlived", **unproven},
-            COURIER: {**same, "certificate_reuse_key": True},
+            TRIXIE: {**same, "certificate_reuse_key": True},
+            COURIER: {**same, **unproven},
         }
     )
-    assert "knows no profiles; certbot 4.0 does" in failed(done, BOOKWORM)
-    refused = failed(done, TRIXIE)
-    assert refused.startswith(f"certbot got no certificate for {name_of(TRIXIE)}: "), refused
+    assert "knows no profiles; 4.0.0-2+deb13u1 does better" in failed(done, BOOKWORM)
+    refused = failed(done, COURIER)
+    assert refused.startswith(f"certbot got no certificate for {name_of(COURIER)}: "), refused
     assert "No TXT records found" in refused or "Correct value not found" in refused, refused
-    asked = Host(TRIXIE).run("tail -n 1000 /var/log/letsencrypt/letsencrypt.log")
-    assert '"profile": "shortlived"' in asked
-    assert changes(done, COURIER) > 0, done.stdout[-3000:]
+    assert changes(done, TRIXIE) > 0, done.stdout[-3000:]
+    assert host.run("ls /etc/letsencrypt/renewal /etc/letsencrypt/live").count("mail-rsa") == 0
+    assert "postmaster-tls-alt" not in host.run("doveconf -n")
     renewal = host.run(f"cat /etc/letsencrypt/renewal/{Path(LIVE).name}.conf")
     assert directory("open") in renewal
     assert "authenticator = manual" in renewal
-    before = served(host, name_of(COURIER))
+    before = served(host, name_of(TRIXIE))
     assert "all renewals succeeded" in host.run(RENEW)
-    after = served(host, name_of(COURIER))
+    after = served(host, name_of(TRIXIE))
     assert after != before
     assert public_key(after) == public_key(before)
 
@@ -302,6 +316,44 @@ def test_certmongers_hook_puts_in_force_what_it_got() -> None:
     await_(lambda: served(host, name_of(TRIXIE)) == issued, "certmonger's certificate is served")
 
 
+def test_what_vaults_agent_writes_by_the_documented_template_is_put_in_force() -> None:
+    """Vault is not in Debian. Its template is filled in here as its agent would.
+
+    Vault gives keys in the form of before PKCS #8, and its chain may end with the root (API of the
+    PKI secrets engine, "private_key_format", "ca_chain"); pkiCert ends each with a line's end
+    (consul-template, dependency/vault_pki.go).
+    """
+    host, text = Host(BOOKWORM), (ROOT / "docs" / "certificates.md").read_text()
+
+    def documented(name: str) -> Any:
+        found = re.search(rf"(?m)^ +{name} += (.+)$", text)
+        assert found, name
+        return json.loads(found[1])
+
+    authority, key = pki.Authority("Vault"), pki.new_key()
+    leaf = authority.leaf(key, [name_of(host.name)])
+    chain = "".join(pki.pem(each).decode() for each in (authority.intermediate, authority.root))
+    loop = "{{ range .CAChain }}{{ . }}{{ end }}"
+    bundle = documented("contents")
+    for field, value in (
+        (loop, chain),
+        ("{{ .Cert }}", pki.pem(leaf).decode()),
+        ("{{ .Key }}", pki.key_pem(key, legacy=True).decode()),
+    ):
+        assert field in bundle
+        bundle = bundle.replace(field, value)
+    bundle = re.sub(r"\{\{.*?\}\}", "", bundle)
+    file, command = documented("destination"), documented("command")
+    written = base64.b64encode(bundle.encode()).decode()
+    said = host.run(
+        f"install -d {Path(file).parent}; install -m {documented('perms')} /dev/null {file}; "
+        f"echo {written} | base64 -d >{file}; {shlex.join(command)}"
+    )
+    assert "and served" in said, said
+    assert served(host, name_of(host.name)) == leaf
+    assert host.run(shlex.join(command)).endswith("is in force already\n")
+
+
 # ---------------------------------------------------------------------------------------------
 # What is refused, and what is never said
 
@@ -348,6 +400,7 @@ def test_the_provider_files_refuses_each_bad_input_with_one_sentence(
     assert done.returncode == 0, done.stdout[-3000:]
     assert everywhere(state) == before
     for host in map(Host, NAMES):
+        assert "postmaster-tls-mail" not in host.run("ls /etc/letsencrypt/renewal-hooks/deploy")
         said = json.loads(host.run("cat /root/bad/said.json"))
         assert len(said) == len(given_to[host.name])
         for number, sentence in zip(given_to[host.name], said):
@@ -363,7 +416,8 @@ LOGGED = (
 )
 OTHERS = (
     "for each in /root/lego/certificates/*.key /root/dehydrated/certs/*/privkey*.pem /root/sh.key "
-    "/etc/ssl/mail/f.key; do if [ -e $each ]; then base64 -w0 <$each; echo; fi; done"
+    "/etc/ssl/mail/f.key /etc/ssl/mail/vault.pem; do "
+    "if [ -e $each ]; then base64 -w0 <$each; echo; fi; done"
 )
 ACCOUNTS = (
     "find /etc/letsencrypt/accounts -name private_key.json -exec cat {} + | tr ',' '\\n' | "
