@@ -303,7 +303,8 @@ def test_its_ports_are_looked_at_from_elsewhere(pulled: Night, pulling: Looker) 
     log = pulling.host.check_output(
         f"journalctl -q -o cat -u dovecot.service --since=@{pulled.began}"
     )
-    assert set(re.findall(r"rip=([\d.]+)", log)) == {ipv4(HOSTS[OTHER])}
+    # Dovecot may only now be done with those whom the night before, which was refused, sent.
+    assert f"rip={ipv4(HOSTS[OTHER])}" in log
 
 
 @pytest.fixture
