@@ -13,7 +13,7 @@ there.
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Optional
@@ -263,7 +263,7 @@ async def ask(
         async with network.connect(target.endpoint.host, target.endpoint.port) as stream:
             flight = ServerFlight()
             flight.receive(await begin_tls(target, stream))
-            stream.stage, random = "hello", secrets.token_bytes(32)
+            stream.stage, random = "hello", os.urandom(32)
             await stream.send(hello.encode(random, target.server_name))
             await _read_flight(stream, flight, reply)
             more = second(hello, reply.hello, foreign) if foreign else None

@@ -10,8 +10,8 @@ within the limits. Source of the registered ports: RFC 8314, RFC 5804.
 from __future__ import annotations
 
 import base64
+import os
 import re
-import secrets
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -146,7 +146,7 @@ def _targets(
     if not addresses:
         return [Target(endpoint, name, "", resolved=False)]
     pinned = [replace(endpoint, host=address) for address in addresses]
-    return [Target(each, name, NOBODY + secrets.token_hex(8), depth=depth) for each in pinned]
+    return [Target(each, name, NOBODY + os.urandom(8).hex(), depth=depth) for each in pinned]
 
 
 async def _probe(targets: Sequence[Target], limits: Limits) -> tuple[EndpointObservation, ...]:
