@@ -71,6 +71,12 @@ options:
       - The host name to send in the TLS handshake (SNI), in ASCII.
       - By default the name by which a host was given, and none for an address.
     type: str
+  outside:
+    description:
+      - Fail where an address belongs to the machine that looks. What is seen there is not what others see, since Dovecot
+        takes its own host for secured.
+    type: bool
+    default: false
   depth:
     description:
       - How much is asked. V(judge) asks what a profile needs to decide. V(full) takes an inventory of all suites, groups
@@ -169,6 +175,7 @@ EXAMPLES = r"""
         service: imap
         tls_mode: starttls
     server_name: mail.example.org
+    outside: true
   delegate_to: vantage.example.org
 
 - name: Sweep the hosts of a list, one name or address a line, whose owners asked for it
@@ -195,14 +202,6 @@ sources:
   returned: always
   type: dict
   sample: {192.0.2.1: 198.51.100.7}
-own:
-  description:
-    - Which of the addresses belong to this machine itself. What is seen there is not what others see, since Dovecot takes
-      its own host for secured.
-  returned: always
-  type: list
-  elements: str
-  sample: []
 endpoints:
   description:
     - One observation for each address, port and name, in the order in which they were given. What is given twice is
@@ -430,6 +429,7 @@ ARGUMENTS: dict[str, Any] = {
     "hosts": {"type": "list", "elements": "str"},
     "endpoints": {"type": "list", "elements": "dict", "options": ENDPOINT},
     "server_name": {"type": "str"},
+    "outside": {"type": "bool", "default": False},
     "depth": {"type": "str", "default": "judge", "choices": [depth.value for depth in Depth]},
     "limits": {"type": "str", "choices": list(PRESETS)},
     "raise_limits": {"type": "bool", "default": False},
@@ -498,9 +498,15 @@ def main() -> None:
     except ValueError as error:
         module.fail_json(msg=f"endpoint_info: {error}.")
     addresses = sorted({o.endpoint.host for o in seen})
+    own = ", ".join(address for address in addresses if is_own(address))
+    if params["outside"] and own:
+        module.fail_json(
+            msg=f"endpoint_info: {own} belongs to the machine that looks, so what it sees proves "
+            "nothing; look from another host, and with ansible-pull, whose connections are local, "
+            "give that host ansible_connection: ssh."
+        )
     sources = {address: source(address) for address in addresses}
-    own = [address for address in addresses if is_own(address)]
-    module.exit_json(changed=False, endpoints=to_plain(seen), sources=sources, own=own)
+    module.exit_json(changed=False, endpoints=to_plain(seen), sources=sources)
 
 
 if __name__ == "__main__":

@@ -103,6 +103,16 @@ def test_what_the_vantage_host_proves_is_confirmed(playbook: Any) -> None:
     assert not any(answer["failed"] for answer in back.values()), back
 
 
+def test_a_host_that_is_its_own_vantage_host_is_not_changed(playbook: Any) -> None:
+    host = Host(NAMES[0])
+    before = host.look()
+    extra = json.dumps({"mail_tls_vantage": host.name, "mail_tls_impact": False})
+    done = playbook("harden", f"--limit={host.name}", f"--extra-vars={extra}")
+    assert done.returncode == 2, done.stdout
+    assert "belongs to the machine that looks" in " ".join(done.stdout.split())
+    assert host.look() == before
+
+
 def logged(host: Host, since: str) -> str:
     """What the host's server said since then."""
     return host.run(f"journalctl --quiet --no-pager --output=cat --since='{since}'")

@@ -127,7 +127,7 @@ def run_module(monkeypatch: pytest.MonkeyPatch, capsys: Any, **given: Any) -> di
     return result
 
 
-def test_the_module_tells_which_addresses_are_its_own(
+def test_from_outside_means_from_another_machine(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     here, there = ({**ENDPOINT, "host": host} for host in ("127.0.0.1", "192.0.2.1"))
@@ -135,7 +135,12 @@ def test_the_module_tells_which_addresses_are_its_own(
         EndpointObservation(from_plain(Endpoint, endpoint), False) for endpoint in (there, here)
     )
     monkeypatch.setattr(endpoint_info, "probe", lambda *_: seen)
-    assert run_module(monkeypatch, capsys, endpoints=[there, here])["own"] == ["127.0.0.1"]
+    asked = {"endpoints": [there, here]}
+    assert "failed" not in run_module(monkeypatch, capsys, **asked)
+    refused = run_module(monkeypatch, capsys, **asked, outside=True)
+    assert refused["msg"].startswith("endpoint_info: 127.0.0.1 belongs to the machine that looks")
+    monkeypatch.setattr(endpoint_info, "probe", lambda *_: seen[:1])
+    assert "failed" not in run_module(monkeypatch, capsys, **asked, outside=True)
 
 
 def test_the_module_returns_plain_observations(
