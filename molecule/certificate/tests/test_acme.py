@@ -18,13 +18,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ansible_collections.postmaster.tls.molecule.certificate.tests.test_certificate import (
+from ansible_collections.postmaster.tls.molecule.certificate.hosts import (
     BOTH,
     LIVE,
     NEWEST,
     RENEW,
     RENEW_DUE,
     doors,
+    is_short,
     managed,
     name_of,
     of_each_kind,
@@ -32,12 +33,6 @@ from ansible_collections.postmaster.tls.molecule.certificate.tests.test_certific
     served,
 )
 from ansible_collections.postmaster.tls.molecule.shared.faults import Host
-
-SHORT, MINUTE = timedelta(hours=160), timedelta(minutes=1)
-
-
-def is_short(leaf: x509.Certificate) -> bool:
-    return abs(leaf.not_valid_after_utc - leaf.not_valid_before_utc - SHORT) < MINUTE
 
 
 def kept_by_certbot(host: Host) -> dict[Any, x509.Certificate]:

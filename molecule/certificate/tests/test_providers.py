@@ -25,14 +25,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ansible_collections.postmaster.tls.lab.hosts import HOSTS, ipv4
-from ansible_collections.postmaster.tls.molecule.certificate.tests.test_acme import is_short
-from ansible_collections.postmaster.tls.molecule.certificate.tests.test_certificate import (
+from ansible_collections.postmaster.tls.molecule.certificate.hosts import (
     LIVE,
     NAMES,
     NEWEST,
     RENEW,
     SECRETS,
     archive,
+    is_short,
     name_of,
     of_each_kind,
     roots,
