@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import os
 import socket
@@ -76,14 +77,24 @@ def _process(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
         process.communicate()
 
 
-_PORTS = itertools.cycle(range(20000 + os.getpid() % 12 * 1000, 21000 + os.getpid() % 12 * 1000))
-"""Ports of this process alone: Linux gives those from 32768 on to any connection of any test."""
+@functools.cache
+def _ports() -> tuple[socket.socket, Iterator[int]]:
+    """Ports of this process alone, and what holds them; Linux gives those from 32768 on to any
+    connection of any test."""
+    for block in range(20000, 32000, 1000):
+        held = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(OSError):
+            held.bind(f"\0postmaster-tls-ports-{block}")
+            return held, itertools.cycle(range(block, block + 1000))
+        held.close()
+    raise AssertionError("twelve runs of these tests go on already")
 
 
 def _free_ports(count: int) -> list[int]:
+    _held, ports = _ports()
     found: list[int] = []
     while len(found) < count:
-        port = next(_PORTS)
+        port = next(ports)
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
             found.append(port)
