@@ -42,6 +42,11 @@ DOCUMENTS: Any = import_module(
 NOW = datetime(2026, 11, 30, 3, tzinfo=timezone.utc)
 OPEN = 18
 """What is open on a weak host."""
+INSERTS = (
+    "INSERT INTO mail_tls_documents VALUES (?, ?)",
+    "INSERT INTO mail_tls_postures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO mail_tls_items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+)
 
 
 def fleet(hosts: int) -> dict[str, Any]:
@@ -79,12 +84,8 @@ def year(history: History, document: dict[str, Any], days: int) -> int:
                 if day == days or rng.random() < 0.05 * OPEN:
                     fresh = range(OPEN) if day == days else [rng.randrange(OPEN)]
                     items += [_item(names[number], check, at, day, rng) for check in fresh]
-            marks = {2: documents, 10: postures}
-            for table, rows in (("documents", 2), ("postures", 10)):
-                sql = f"INSERT INTO mail_tls_{table} VALUES ({', '.join('?' * rows)})"  # noqa: S608  our own tables
-                database.run_many(f"{sql} ON CONFLICT DO NOTHING", marks[rows])
-            sql = f"INSERT INTO mail_tls_items VALUES ({', '.join('?' * 10)})"  # noqa: S608  our own tables
-            database.run_many(f"{sql} ON CONFLICT DO NOTHING", items)
+            for sql, rows in zip(INSERTS, (documents, postures, items)):
+                database.run_many(f"{sql} ON CONFLICT DO NOTHING", rows)
         count += len(items)
     return count
 

@@ -13,19 +13,21 @@ collection either, which Ansible looks up for itself.
 
 import sys
 import time
+from importlib import import_module
 from os.path import abspath, dirname
+from typing import Any
 
 sys.path.insert(0, dirname(dirname(abspath(__file__))) + "/plugins")
 
-# mypy knows them by their names in the collection.
-from module_utils.probe import default_endpoints, probe  # type: ignore[import-not-found]
-from module_utils.talk import Depth  # type: ignore[import-not-found]
+# Not imports: the types are known by their names in the collection alone.
+PROBE: Any = import_module("module_utils.probe")
+DEPTH: Any = import_module("module_utils.talk").Depth
 
 
 def main(depth: str, address: str, round_trip: str = "0") -> None:
     """Command line."""
     began = time.monotonic()
-    seen = probe(default_endpoints([address]), depth=Depth(depth))
+    seen = PROBE.probe(PROBE.default_endpoints([address]), depth=DEPTH(depth))
     spent, each = time.monotonic() - began, [port.connections for port in seen]
     print(f"{sum(each)} connections {each}, {sum(len(port.failures) for port in seen)} failures")
     if float(round_trip):
