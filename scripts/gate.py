@@ -5,7 +5,7 @@
 """The gate: every check that stands between a change and the users.
 
     scripts/gate.py               all of it: what `make test` and CI run
-    scripts/gate.py --no-lab      what needs no container and no other Python: `make check`
+    scripts/gate.py --no-lab      what needs no container and nothing but .venv: `make check`
     scripts/gate.py --only WORD   the steps whose name has this word in it (and what they need)
     scripts/gate.py --list        the names of the steps
 
@@ -54,7 +54,7 @@ class Step:
     needs: str | None = None
     lab: bool = False
     beside: bool = False
-    other: bool = False  # of another Python or ansible-core than that of .venv
+    other: bool = False  # needs more than .venv: another Python, another ansible-core, Chromium
     minutes: float = 10
 
 
@@ -89,6 +89,7 @@ STEPS = (
         Step(f"ansible-core {core} alone", f"scripts/core.sh {core}", needs="artefact", other=True)
         for core in CORES
     ),
+    Step("reports in a browser", "pytest -q tests/browser", other=True),
     Step("format", "ruff format --check --diff -q"),
     Step("lint", "ruff check -q"),
     Step("YAML", "yamllint --strict ."),
@@ -111,8 +112,6 @@ STEPS = (
         )
         for core in CORES
     ),
-    # Needs no container, but Chromium, which `make check` does without.
-    Step("reports in a browser", "pytest -q tests/browser", lab=True),
     *(
         Step(
             f"Molecule {name}",
