@@ -35,7 +35,7 @@ NOT_POSSIBLE_HERE = 77
 SHOWN = 150
 LANES = os.cpu_count() or 2
 NETWORKS = 2
-"""As many scenarios run beside each other: most of the time a scenario waits."""
+"""As many scenarios run beside each other, each of them in a network of its own."""
 
 TYPED = ("collections/ansible_collections/postmaster/tls/plugins", "benchmarks", "lab", "scripts")
 ONE_OF_EACH = "dovecot-bookworm,courier-trixie"

@@ -287,7 +287,7 @@ def _signed_by(cert: x509.Certificate, issuer: x509.Certificate) -> Optional[boo
         return None if cert.issuer == issuer.subject else False
     try:
         verify(issuer)
-    except (TypeError, NotImplementedError):
+    except (TypeError, NotImplementedError):  # an issuer's key of a kind that verifies nothing
         return None
     except Exception as error:  # InvalidSignature, or names that differ (ValueError)
         return None if type(error).__name__ == "UnsupportedAlgorithm" else False

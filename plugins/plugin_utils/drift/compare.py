@@ -164,7 +164,7 @@ def _difference(host: str, key: Key, old: Optional[Fact], new: Optional[Fact]) -
 def _across(host: Host, now: Facts) -> Iterator[Difference]:
     for server in host["servers"]:
         on_disk = {
-            f["chain"][0]["sha256"]: f["path"]
+            f["path"]: f["chain"][0]["sha256"]
             for f in server["files"]
             if f["chain"] and f["exists"]
         }
@@ -183,16 +183,14 @@ def _certificate(
     Its place is the file that the configuration names for the port.
     """
     served = endpoint["chain"][0]["sha256"] if endpoint["chain"] else None
-    if served is None or not on_disk or served in on_disk:
+    if served is None or not on_disk or served in on_disk.values():
         return
     named = _in_force(now, server, endpoint, "certificate")
-    files = {path: fingerprint for fingerprint, path in on_disk.items()}
-    path = named.value if named is not None and named.value in files else min(files)
-    fingerprint = files[path]
+    path = named.value if named is not None and named.value in on_disk else min(on_disk)
     yield _disagreement(
         host["host"],
         Key(SERVED, endpoint["url"], "certificate and disk"),
-        f"on disk {fingerprint[:16]}",
+        f"on disk {on_disk[path][:16]}",
         f"served {served[:16]}",
         path,
     )
