@@ -16,9 +16,9 @@ unless --slow-runs says so (0: not at all).
 handshake, policy, inventory: the bare loops of bare.py. judge, full: endpoint_info's two depths.
 nmap (ssl-enum-ciphers), sslscan (ports side by side), sslyze, and slow: testssl.sh (ports side by
 side), where they are installed. nmap, sslscan and sslyze do not know ManageSieve: theirs are four
-ports. sslyze wants an environment of its own: SSLYZE names the program, else .cache/sslyze or PATH.
-The relay shares this machine's cores with the tools and the servers: at 0 ms that is part of the
-wall time.
+ports, and judge-4 and full-4 are ours on the same four. sslyze wants an environment of its own:
+SSLYZE names the program, else .cache/sslyze or PATH. The relay shares this machine's cores with
+the tools and the servers: at 0 ms that is part of the wall time.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ HEAD = (
 # Who is set beside whom, and the most that the first may be of the second.
 RATIOS = (
     ("wall", "judge", "policy", 1.5),
-    ("wall", "judge", "nmap", 0.1),
-    ("wall", "full", "nmap", 0.5),
-    ("connections", "full", "nmap", 1.0),
+    ("wall", "judge-4", "nmap", 0.1),
+    ("wall", "full-4", "nmap", 0.5),
+    ("connections", "full-4", "nmap", 1.0),
     ("cpu", "full", "inventory", 2.0),
 )
 
@@ -78,7 +78,9 @@ def ours() -> dict[str, list[list[str]]]:
     bare = str(Path(__file__).with_name("bare.py"))
     look = str(Path(__file__).with_name("look.py"))
     loops = {name: [[sys.executable, bare, name, RELAY]] for name in LOOPS}
-    return loops | {name: [[sys.executable, look, name, RELAY]] for name in OURS}
+    own = {name: [[sys.executable, look, name, RELAY]] for name in OURS}
+    four = {f"{name}-4": [[*argv, "0", *map(str, TARGETS)]] for name, (argv,) in own.items()}
+    return loops | own | four
 
 
 def nmap() -> list[list[str]]:
