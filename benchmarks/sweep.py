@@ -216,7 +216,7 @@ def sweep(number: int, parallel: int) -> int:
     """The probe itself; how many endpoints were seen whole."""
     sys.path.insert(0, str(ROOT / "collections"))
     from ansible_collections.postmaster.tls.plugins.module_utils.limits import SWEEP
-    from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+    from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
         Endpoint,
         EndpointObservation,
         Service,

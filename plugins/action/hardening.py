@@ -11,7 +11,7 @@ from typing import Any, Optional
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.model import ServerConfig
+from ..module_utils.model.configured import ServerConfig
 from ..module_utils.names import source
 from ..module_utils.plain import to_plain
 from ..plugin_utils import observe, owner, policy, targets

@@ -18,7 +18,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.login_log.usage import LoginLog
-from ..module_utils.model import ServerConfig
+from ..module_utils.model.configured import ServerConfig
 from ..module_utils.plain import from_plain
 from ..plugin_utils import exceptions, observe, policy
 from ..plugin_utils.impact import changes, compare, forecast, report

@@ -14,7 +14,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.limits import Limits
-from ..module_utils.model import DnsAnswer, EndpointObservation, Posture, ServerConfig
+from ..module_utils.model.configured import ServerConfig
+from ..module_utils.model.observed import EndpointObservation
+from ..module_utils.model.posture import DnsAnswer, Posture
 from ..module_utils.names import is_own, source
 from ..module_utils.plain import to_plain
 from ..module_utils.probe import DEFAULT_PORTS, default_endpoints, look

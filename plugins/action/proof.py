@@ -11,7 +11,7 @@ from typing import Any, Optional
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.model import EndpointObservation
+from ..module_utils.model.observed import EndpointObservation
 from ..plugin_utils import judge, observe, policy
 from ..plugin_utils.exceptions import as_waivers, read_exceptions
 from ..plugin_utils.proof import Measure, not_served, taken_back

@@ -15,7 +15,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils.model import Posture, Problem
+from ..module_utils.model.configured import Problem
+from ..module_utils.model.posture import Posture
 from ..module_utils.plain import from_plain
 from ..plugin_utils import policy
 from ..plugin_utils.history.place import NOWHERE, find

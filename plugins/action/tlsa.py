@@ -11,7 +11,7 @@ from typing import Any, Optional
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.model import DnsAnswer
+from ..module_utils.model.posture import DnsAnswer
 from ..module_utils.probe import DEFAULT_PORTS
 from ..plugin_utils import dane, resolver
 from ..plugin_utils.certificate import CertificateError, from_pem

@@ -27,7 +27,8 @@ from . import (
 )
 from .config import courier_access as access
 from .config.dovecot_edit import Wanted
-from .model import Endpoint, Origin, Service, TlsMode
+from .model.configured import Origin
+from .model.observed import Endpoint, Service, TlsMode
 from .transaction import FileState, capture, rewritten
 
 

@@ -25,7 +25,7 @@ from typing import Callable, Optional
 from . import generations, ledger, settle, switch, transaction
 from .ledger import Record, State
 from .local_proof import LocalProof
-from .model import Endpoint
+from .model.observed import Endpoint
 from .plain import to_plain
 from .rehearsal import Rehearsal
 from .text import clean

@@ -27,7 +27,7 @@ from .config import courier_access as access
 from .config import courier_services as services
 from .config.courier import FILES, SourceFile, faults, parse, settings
 from .config.vocabulary import COURIER_GNUTLS, COURIER_OPENSSL
-from .model import (
+from .model.configured import (
     Effective,
     Expansion,
     FileFact,
@@ -36,10 +36,10 @@ from .model import (
     Problem,
     Product,
     ServerConfig,
-    Service,
     TlsLibrary,
     Unit,
 )
+from .model.observed import Service
 
 _LIMIT = 1024 * 1024
 _MAX_CERTIFICATES = 256

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from . import host
 from .config.courier_services import PORTS, Port
 from .courier_change import FILE_LIMIT, group
-from .model import TlsMode
+from .model.observed import TlsMode
 from .rehearsal import Impossible, Instance, Kind
 from .transaction import FileState, write_new
 

@@ -21,7 +21,8 @@ from typing import Any, Optional
 from . import candidate, change, material, places, served, settle, x509
 from .config.edit import Stale
 from .material import BadInput, Material, Source
-from .model import Endpoint, Product, ServerConfig
+from .model.configured import Product, ServerConfig
+from .model.observed import Endpoint
 from .places import NoPlace, Place
 from .server import observe_all
 from .transaction import Refused

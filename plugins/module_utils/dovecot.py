@@ -39,7 +39,7 @@ from .config.dovecot_values import (
     written_values,
 )
 from .config.vocabulary import CODE_POINTS, DOVECOT_23, dovecot_dialect
-from .model import (
+from .model.configured import (
     Effective,
     Expansion,
     FileFact,

@@ -21,7 +21,7 @@ from . import dovecot, host, scratch, services, tls_library, validity
 from .config import dovecot as language
 from .config.dovecot_edit import Overlay, Wanted, edit
 from .config.vocabulary import WORDS, dovecot_dialect
-from .model import Origin, Setting
+from .model.configured import Origin, Setting
 from .text import clean
 from .transaction import FileState, Refused
 

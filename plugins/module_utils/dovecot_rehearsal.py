@@ -17,7 +17,8 @@ from collections.abc import Mapping
 
 from .config import dovecot as language
 from .config.dovecot_lines import CLOSE, OPEN, Document
-from .model import Origin, Service, TlsMode
+from .model.configured import Origin
+from .model.observed import Service, TlsMode
 from .rehearsal import Instance, Kind
 from .transaction import FileState, write_new
 

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import transaction
-from .model import Endpoint
+from .model.observed import Endpoint
 from .plain import from_plain
 from .transaction import FileState, Refused, sync_directory, write_new
 

@@ -18,7 +18,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Optional
 
-from .model import Failure, Handshake, Offer, TlsMode
+from .model.observed import Failure, Handshake, Offer, TlsMode
 from .talk import BEFORE_TLS, Target, begin_tls
 from .tasks import Told, side_by_side
 from .transport import Broken, Network, Stream

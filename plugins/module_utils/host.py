@@ -28,7 +28,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Optional
 
-from .model import FileFact, Unit
+from .model.configured import FileFact, Unit
 
 # Caps: a dump of a configuration is about 100 kB, a chain or a key less than 20 kB.
 OUTPUT_LIMIT = 4 * 1024 * 1024

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Optional, Union
 
-from .model import Failure, Service
+from .model.observed import Failure, Service
 from .talk import BEFORE_TLS, Talk, Target, dialogue
 from .transport import Broken, Network, Stream
 from .wire.dialogue import Answer, Challenge

@@ -22,7 +22,7 @@ from typing import Any, Optional
 
 from .hellos import Hellos, ask
 from .local_tls import Ticket
-from .model import Chain, Failure, Inventory, Listing, Offer
+from .model.observed import Chain, Failure, Inventory, Listing, Offer
 from .openssl_client import available
 from .renegotiation import KINDS, chain_for, renegotiate
 from .talk import Talk, Target, begin_tls, dialogue

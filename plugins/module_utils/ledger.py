@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from . import host, transaction
-from .model import Endpoint
+from .model.observed import Endpoint
 from .plain import from_plain, to_plain
 from .transaction import FileState, sync_directory, write_new
 

@@ -18,7 +18,7 @@ from typing import Optional
 
 from . import probe
 from .limits import OWN
-from .model import Endpoint, EndpointObservation, Failure
+from .model.observed import Endpoint, EndpointObservation, Failure
 
 PATIENCE = 15.0
 """Seconds a server may take from its reload or restart to the first handshake on each port."""

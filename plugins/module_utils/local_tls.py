@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Optional
 
-from .model import Handshake
+from .model.observed import Handshake
 from .text import clean
 from .wire.flight import agreed_group
 from .wire.records import ALERT, ALERTS

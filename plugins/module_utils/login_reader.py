@@ -24,7 +24,8 @@ from .login_log.layout import DEFAULT, FORMATS
 from .login_log.stamp import Clock
 from .login_log.tally import ROWS, Span, Tally, whole_lines
 from .login_log.usage import Evidence, LoginLog, Source, Usage
-from .model import Problem, Product, ServerConfig, Service
+from .model.configured import Problem, Product, ServerConfig
+from .model.observed import Service
 
 Place = Union[Files, Journal]
 

@@ -25,7 +25,8 @@ from typing import Optional
 
 from .config.dovecot_edit import DROP_IN
 from .config.vocabulary import DOVECOT_23, WORDS, dovecot_dialect
-from .model import Effective, Endpoint, Origin, Product, ServerConfig
+from .model.configured import Effective, Origin, Product, ServerConfig
+from .model.observed import Endpoint
 
 DOVECOT_OWN = ("/etc/dovecot/private/postmaster-tls.pem", "/etc/dovecot/private/postmaster-tls.key")
 DOVECOT_ALT = (

@@ -25,14 +25,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from .hellos import Hellos, ask_hellos
 from .injection import slip_in
-from .model import (
-    EndpointObservation,
-    Failure,
-    Handshake,
-    LoginAttempt,
-    Service,
-    TlsMode,
-)
+from .model.observed import EndpointObservation, Failure, Handshake, LoginAttempt, Service, TlsMode
 from .talk import Depth, Talk, Target, dialogue
 from .tasks import Told, both, side_by_side
 from .transport import Broken, Network, Stream

@@ -18,13 +18,7 @@ from dataclasses import replace
 from typing import Optional
 
 from .limits import OWN, Limits
-from .model import (
-    Endpoint,
-    EndpointObservation,
-    Failure,
-    Service,
-    TlsMode,
-)
+from .model.observed import Endpoint, EndpointObservation, Failure, Service, TlsMode
 from .names import is_address, resolve
 from .port import observe
 from .talk import Depth, Target

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from . import bundle, host, local_proof, names, scratch
-from .model import Endpoint, Service, TlsMode
+from .model.observed import Endpoint, Service, TlsMode
 from .text import clean
 
 PATIENCE = 10.0

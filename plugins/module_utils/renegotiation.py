@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Optional
 
 from .local_tls import TlsFailed
-from .model import Failure
+from .model.observed import Failure
 from .openssl_client import OpenSslClient
 from .talk import Target, begin_tls
 from .transport import Broken, Network, Stream

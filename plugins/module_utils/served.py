@@ -18,7 +18,7 @@ from typing import Optional
 
 from . import local_proof, probe, renegotiation
 from .limits import OWN
-from .model import Endpoint
+from .model.observed import Endpoint
 
 PATIENCE = 10.0
 """Seconds from a reload until each port serves the new certificate: old processes may linger."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Optional
 
 from . import courier, dovecot
-from .model import Problem, Product, ServerConfig
+from .model.configured import Problem, Product, ServerConfig
 from .text import NAME, clean
 
 Observer = Callable[[], Optional[ServerConfig]]

@@ -13,7 +13,7 @@ import enum
 from dataclasses import dataclass
 from typing import Optional, Union
 
-from .model import Endpoint, Failure, Service, TlsMode
+from .model.observed import Endpoint, Failure, Service, TlsMode
 from .transport import Broken, Stream
 from .wire import imap, pop3, sieve
 from .wire.dialogue import Answer, Capabilities, Challenge, Dialogue, Event, Greeting

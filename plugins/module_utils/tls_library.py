@@ -21,7 +21,7 @@ from typing import Optional
 from . import host
 from .library import gnutls, openssl
 from .library.loader import Rejected
-from .model import Expansion, TlsLibrary
+from .model.configured import Expansion, TlsLibrary
 
 __all__ = ["Rejected", "TlsLibrary", "accepts_group", "expand", "known_groups", "linked"]
 

@@ -28,7 +28,7 @@ from typing import Any, Optional, Protocol
 
 from .limits import Budget, Limits, Pace
 from .local_tls import CHUNK, LocalTls, Session, Ticket, TlsFailed
-from .model import Failure
+from .model.observed import Failure
 from .names import one_spelling
 from .readiness import Readiness
 from .tasks import Places

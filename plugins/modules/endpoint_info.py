@@ -398,7 +398,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.limits import OWN, SWEEP, Limits
-from ..module_utils.model import Endpoint
+from ..module_utils.model.observed import Endpoint
 from ..module_utils.names import is_own, source
 from ..module_utils.plain import from_plain, to_plain
 from ..module_utils.probe import default_endpoints, probe

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from ..module_utils.model import DnsAnswer
+from ..module_utils.model.posture import DnsAnswer
 from .certificate import public_key_info
 
 LEAF_USAGES = frozenset({1, 3})

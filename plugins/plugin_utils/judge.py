@@ -18,7 +18,7 @@ from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import Any, Optional
 
-from ..module_utils.model import Finding, Posture, Severity, Status
+from ..module_utils.model.posture import Finding, Posture, Severity, Status
 from .checks.base import Subject, Verdict
 from .checks.table import CHECKS
 from .policy import Check, Profile

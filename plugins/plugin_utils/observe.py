@@ -13,7 +13,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Optional
 
-from ..module_utils.model import EndpointObservation, Posture, Problem, ServerConfig
+from ..module_utils.model.configured import Problem, ServerConfig
+from ..module_utils.model.observed import EndpointObservation
+from ..module_utils.model.posture import Posture
 from ..module_utils.plain import from_plain
 from .judge import judge, read_waivers, waive
 from .policy import load_checks, load_profile

@@ -26,7 +26,7 @@ except ImportError:
     from yaml import SafeLoader  # type: ignore[assignment]  # two classes of no common base
 
 from ..module_utils.config.vocabulary import PROTOCOLS
-from ..module_utils.model import Severity
+from ..module_utils.model.posture import Severity
 from .registry import group_code, openssl_to_code
 
 # Beside plugins/, in a checkout and in an installed collection alike.

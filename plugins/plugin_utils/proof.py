@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ..module_utils.model import Endpoint, EndpointObservation, Finding, Posture, Status
+from ..module_utils.model.observed import Endpoint, EndpointObservation
+from ..module_utils.model.posture import Finding, Posture, Status
 from ..module_utils.probe import handshakes, probe
 from . import judge, policy
 

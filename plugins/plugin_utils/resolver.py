@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import ip_address
 
-from ..module_utils.model import DnsAnswer
+from ..module_utils.model.posture import DnsAnswer
 
 SYSTEM, NONE = "system", "none"
 MISSING = "dnspython is not installed on the controller; install it with pip"

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from ..module_utils.model import DnsAnswer
+from ..module_utils.model.posture import DnsAnswer
 from ..module_utils.text import NAME, clean
 from .resolver import MISSING, SYSTEM, Question, is_address
 

@@ -13,7 +13,8 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from typing import Union
 
-from ..module_utils.model import Endpoint, Listener, ServerConfig, TlsMode
+from ..module_utils.model.configured import Listener, ServerConfig
+from ..module_utils.model.observed import Endpoint, TlsMode
 from ..module_utils.probe import default_endpoints
 
 

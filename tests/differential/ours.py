@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
     EndpointObservation,
     Inventory,
     Listing,

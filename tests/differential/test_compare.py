@@ -12,7 +12,7 @@ import pytest
 import tomllib
 import yaml
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
     Endpoint,
     EndpointObservation,
     Inventory,

@@ -28,7 +28,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.login_log.tally imp
     whole_lines,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.login_log.usage import Usage
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Service
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Service
 from ansible_collections.postmaster.tls.plugins.module_utils.text import BANNER, NAME, clean
 from ansible_collections.postmaster.tls.plugins.module_utils.wire import imap, pop3, sieve
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.flight import ServerFlight

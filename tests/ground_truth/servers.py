@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Service, TlsMode
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Service, TlsMode
 from ansible_collections.postmaster.tls.tests.ground_truth.labels import Label
 from ansible_collections.postmaster.tls.tests.hostile.server import Peer, Step
 from ansible_collections.postmaster.tls.tests.hostile.steps import Decent

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Service, TlsMode
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Service, TlsMode
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.records import ALERTS
 from ansible_collections.postmaster.tls.tests.hostile import tls_bytes as t
 from ansible_collections.postmaster.tls.tests.hostile.flights import (

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import EndpointObservation
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
+    EndpointObservation,
+)
 from ansible_collections.postmaster.tls.plugins.module_utils.plain import to_plain
 from ansible_collections.postmaster.tls.plugins.module_utils.text import BANNER
 from ansible_collections.postmaster.tls.plugins.plugin_utils.judge import judge

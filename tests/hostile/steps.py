@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Service, TlsMode
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Service, TlsMode
 from ansible_collections.postmaster.tls.tests.hostile.server import Left, Peer, Step
 from ansible_collections.postmaster.tls.tests.hostile.tls_bytes import SESSION
 

@@ -18,7 +18,7 @@ from typing import Optional
 import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils.limits import Limits
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
     Endpoint,
     EndpointObservation,
 )

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Endpoint, Service
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Endpoint, Service
 from ansible_collections.postmaster.tls.plugins.module_utils.probe import probe
 from ansible_collections.postmaster.tls.tests.hostile.passed_on import reported, unclean
 from ansible_collections.postmaster.tls.tests.hostile.server import servers

@@ -19,7 +19,7 @@ from typing import Optional
 from ansible_collections.postmaster.tls.plugins.module_utils.login_log import courier, dovecot
 from ansible_collections.postmaster.tls.plugins.module_utils.login_log.tally import Parser
 from ansible_collections.postmaster.tls.plugins.module_utils.login_log.usage import Security
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Service
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Service
 
 BEGIN = datetime(2026, 12, 20, 8, 0, 0)  # runs over New Year
 END = datetime(2027, 1, 12, 8, 0, 0)

@@ -15,13 +15,15 @@ from typing import Optional
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     FileFact,
+    ServerConfig,
+    TlsLibrary,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.model.posture import (
     Finding,
     Posture,
-    ServerConfig,
     Status,
-    TlsLibrary,
 )
 from ansible_collections.postmaster.tls.plugins.plugin_utils.judge import fails, judge
 from ansible_collections.postmaster.tls.plugins.plugin_utils.policy import (

@@ -37,7 +37,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.config.dovecot_orig
 from ansible_collections.postmaster.tls.plugins.module_utils.config.dovecot_values import (
     written_values,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     Expansion,
     FileFact,
     Origin,

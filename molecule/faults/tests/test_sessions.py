@@ -46,8 +46,11 @@ import base64, json, shutil, sys, time
 sys.path.insert(0, shutil.copy("/var/lib/postmaster-tls/postmaster-tls.pyz", "/run/changer.pyz"))
 from ansible_collections.postmaster.tls.plugins.module_utils import (
     change, program, rehearsal, transaction)
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
-    Endpoint, Service, TlsMode)
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
+    Endpoint,
+    Service,
+    TlsMode,
+)
 order = json.loads(sys.stdin.readline())
 port = Endpoint("*", 993, Service.IMAP, TlsMode.IMPLICIT)
 for number in range(order["changes"]):

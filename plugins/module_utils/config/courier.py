@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from ..model import Origin, Setting
+from ..model.configured import Origin, Setting
 from ..text import NAME, clean
 from .shell import ANYTHING, ASSIGNMENT, Line, parse
 

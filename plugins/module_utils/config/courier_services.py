@@ -32,7 +32,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Optional
 
-from ..model import Effective, Expansion, Listener, Origin, Problem, Service, TlsMode
+from ..model.configured import Effective, Expansion, Listener, Origin, Problem
+from ..model.observed import Service, TlsMode
 from ..text import NAME, clean
 from .courier import VALUE, Environment, SourceFile, Value, evaluate
 from .vocabulary import COURIER_GNUTLS, COURIER_OPENSSL, normalise, words

@@ -17,7 +17,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
-from ..model import Origin, Setting
+from ..model.configured import Origin, Setting
 from .dovecot_lines import (
     BLANK,
     CLOSE,

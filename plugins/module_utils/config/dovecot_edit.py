@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from ..model import Origin
+from ..model.configured import Origin
 from .dovecot import (
     CONTINUATION,
     INCLUDE,

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Callable, Optional
 
-from ..model import Origin, Problem
+from ..model.configured import Origin, Problem
 from ..text import clean
 
 SETTING = "setting"

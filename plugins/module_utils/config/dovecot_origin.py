@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Callable, Optional
 
-from ..model import Setting
+from ..model.configured import Setting
 from .dovecot import filters
 from .networks import Network
 

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Callable, Optional
 
-from ..model import Listener, Origin, Problem, Service, Setting, TlsMode
+from ..model.configured import Listener, Origin, Problem, Setting
+from ..model.observed import Service, TlsMode
 from ..text import WORD, clean
 from .dovecot import filters, read_document, relative_to, settings
 from .dovecot_origin import OLD_NAMES, deciding, holds, network

@@ -16,7 +16,7 @@ from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint, c_void_p
 from types import SimpleNamespace
 from typing import Any, Optional
 
-from ..model import Expansion
+from ..model.configured import Expansion
 from ..text import NAME, clean
 from .loader import Prototypes, Rejected, load, shadowed
 

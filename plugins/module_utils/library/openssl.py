@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Optional
 
-from ..model import Expansion
+from ..model.configured import Expansion
 from ..text import NAME, clean
 from .loader import Prototypes, Rejected, load, shadowed
 

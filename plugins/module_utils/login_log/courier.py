@@ -24,7 +24,7 @@ import re
 from collections.abc import Mapping
 from typing import Optional
 
-from ..model import Service
+from ..model.observed import Service
 from ..text import NAME, WORD, clean
 from .usage import Reason, Security, Seen
 

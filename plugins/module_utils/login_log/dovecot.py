@@ -24,7 +24,7 @@ import re
 from collections.abc import Iterator
 from typing import Optional
 
-from ..model import Service
+from ..model.observed import Service
 from ..text import NAME, WORD, clean
 from .layout import DEFAULT, Layout, compiled
 from .usage import Reason, Security, Seen, without_tls

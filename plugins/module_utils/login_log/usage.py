@@ -16,7 +16,8 @@ import enum
 from dataclasses import dataclass
 from typing import Optional
 
-from ..model import Problem, Service
+from ..model.configured import Problem
+from ..model.observed import Service
 
 
 class Security(enum.Enum):

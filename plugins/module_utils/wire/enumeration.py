@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Optional
 
-from ..model import DhGroup, Listing, Offer
+from ..model.observed import DhGroup, Listing, Offer
 from . import suites as known
 from .hello import HEARTBEAT, SSL30, STATUS_REQUEST, TLS10, TLS11, TLS12, TLS13, ClientHello
 from .offers import HELLOS, dropped

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Optional
 
-from ..model import Failure, Offer
+from ..model.observed import Failure, Offer
 from . import suites
 from .flight import (
     Alert,

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ..model import Offer
+from ..model.observed import Offer
 from .hello import TLS12, TLS13
 from .offers import dropped
 

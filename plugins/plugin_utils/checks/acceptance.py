@@ -10,7 +10,7 @@ RFC 7633.
 
 from __future__ import annotations
 
-from ...module_utils.model import EndpointObservation, Service, TlsMode
+from ...module_utils.model.observed import EndpointObservation, Service, TlsMode
 from ..certificate import Certificate, covers
 from ..trust import trusted
 from .base import CheckFunction, Subject, Verdict, failed, not_applicable, not_checked, passed

@@ -15,17 +15,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Callable, Optional
 
-from ...module_utils.model import (
-    Effective,
-    EndpointObservation,
-    Failure,
-    Inventory,
-    Posture,
-    ServerConfig,
-    Severity,
-    Status,
-    TlsMode,
-)
+from ...module_utils.model.configured import Effective, ServerConfig
+from ...module_utils.model.observed import EndpointObservation, Failure, Inventory, TlsMode
+from ...module_utils.model.posture import Posture, Severity, Status
 from ..policy import Profile
 from ..registry import alert_name
 from ..trust import Trust

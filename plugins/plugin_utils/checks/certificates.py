@@ -18,13 +18,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Callable, Optional
 
-from ...module_utils.model import (
-    EndpointObservation,
-    FileFact,
-    ServerConfig,
-    Severity,
-    Status,
-)
+from ...module_utils.model.configured import FileFact, ServerConfig
+from ...module_utils.model.observed import EndpointObservation
+from ...module_utils.model.posture import Severity, Status
 from ..certificate import (
     Certificate,
     CertificateError,

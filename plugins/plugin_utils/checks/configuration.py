@@ -25,17 +25,16 @@ from ...module_utils.config.vocabulary import (
     dovecot_dialect,
     words,
 )
-from ...module_utils.model import (
+from ...module_utils.model.configured import (
     Effective,
-    EndpointObservation,
     FileFact,
     Problem,
     Product,
     ServerConfig,
     Setting,
-    Severity,
-    Status,
 )
+from ...module_utils.model.observed import EndpointObservation
+from ...module_utils.model.posture import Severity, Status
 from ..registry import openssl_to_code, suite, suite_name, version_name
 from .base import (
     CheckFunction,

@@ -15,7 +15,8 @@ import binascii
 from collections.abc import Iterator, Sequence
 from typing import Optional
 
-from ...module_utils.model import DnsAnswer, EndpointObservation, Severity, Status
+from ...module_utils.model.observed import EndpointObservation
+from ...module_utils.model.posture import DnsAnswer, Severity, Status
 from ..certificate import CertificateError
 from ..dane import named, record_for
 from ..resolver import MISSING

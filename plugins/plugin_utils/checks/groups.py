@@ -13,13 +13,9 @@ from collections.abc import Iterator
 from typing import Optional
 
 from ...module_utils.config.vocabulary import parse_version
-from ...module_utils.model import (
-    EndpointObservation,
-    Posture,
-    ServerConfig,
-    Severity,
-    TlsLibrary,
-)
+from ...module_utils.model.configured import ServerConfig, TlsLibrary
+from ...module_utils.model.observed import EndpointObservation
+from ...module_utils.model.posture import Posture, Severity
 from ..registry import GROUPS, group_code, group_name
 from .base import (
     CheckFunction,

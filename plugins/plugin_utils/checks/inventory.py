@@ -10,7 +10,7 @@ Sources: RFC 9325 section 3.7; RFC 6066 section 3; RFC 5746 section 5; CVE-2011-
 
 from __future__ import annotations
 
-from ...module_utils.model import EndpointObservation, Inventory
+from ...module_utils.model.observed import EndpointObservation, Inventory
 from ..registry import version_name
 from .base import (
     CheckFunction,

@@ -4,14 +4,15 @@
 """Which open ports show what a scope of a configuration does.
 
 A probe stands at one place and names one host, so it shows nothing of a scope for other networks,
-addresses or names. Scopes are written as module_utils/model.py says.
+addresses or names. Scopes are written as module_utils/model says.
 """
 
 from __future__ import annotations
 
 from typing import Optional
 
-from ...module_utils.model import EndpointObservation, ServerConfig, Service, TlsMode
+from ...module_utils.model.configured import ServerConfig
+from ...module_utils.model.observed import EndpointObservation, Service, TlsMode
 from .base import Subject
 
 

@@ -16,16 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...module_utils.config.vocabulary import parse_version
-from ...module_utils.model import (
-    EndpointObservation,
-    Listener,
-    Product,
-    ServerConfig,
-    Service,
-    Severity,
-    Status,
-    TlsMode,
-)
+from ...module_utils.model.configured import Listener, Product, ServerConfig
+from ...module_utils.model.observed import EndpointObservation, Service, TlsMode
+from ...module_utils.model.posture import Severity, Status
 from .base import (
     CheckFunction,
     Subject,

@@ -16,14 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Optional
 
-from ...module_utils.model import (
-    EndpointObservation,
-    LoginAttempt,
-    ServerConfig,
-    Service,
-    Severity,
-    TlsMode,
-)
+from ...module_utils.model.configured import ServerConfig
+from ...module_utils.model.observed import EndpointObservation, LoginAttempt, Service, TlsMode
+from ...module_utils.model.posture import Severity
 from .base import (
     CheckFunction,
     PortCheck,

@@ -16,12 +16,8 @@ from collections.abc import Iterator
 from typing import Optional
 
 from ...module_utils.config.vocabulary import CODE_POINTS, PROTOCOLS
-from ...module_utils.model import (
-    EndpointObservation,
-    Listing,
-    Offer,
-    Severity,
-)
+from ...module_utils.model.observed import EndpointObservation, Listing, Offer
+from ...module_utils.model.posture import Severity
 from ..registry import (
     EXTENDED_MASTER_SECRET,
     RENEGOTIATION_INFO,

@@ -23,7 +23,8 @@ from ...module_utils.config import vocabulary
 from ...module_utils.config.courier_access import OURS
 from ...module_utils.config.dovecot_edit import DROP_IN
 from ...module_utils.config.dovecot_origin import OLD_NAMES
-from ...module_utils.model import Product, ServerConfig, Service, TlsMode
+from ...module_utils.model.configured import Product, ServerConfig
+from ...module_utils.model.observed import Service, TlsMode
 from .. import registry
 from ..policy import Profile
 from ..render.plan import Plan

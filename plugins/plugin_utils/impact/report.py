@@ -18,7 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Optional
 
-from ...module_utils.model import Product, Service
+from ...module_utils.model.configured import Product
+from ...module_utils.model.observed import Service
 from .changes import Change, Kind
 from .forecast import Exposed, Forecast, Loss, Outcome
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
-from ...module_utils.model import FileFact
+from ...module_utils.model.configured import FileFact
 from .. import certificate as x509
 from ..policy import Profile
 from .plan import ModeWant

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from ...module_utils.config import vocabulary
-from ...module_utils.model import Effective, Product, ServerConfig
+from ...module_utils.model.configured import Effective, Product, ServerConfig
 from .certificates import mode_wants, unusable
 from .plan import CertificateWant, Override, Plan, Want, override
 from .rules import CIPHERS, ON, PRIORITY, PROTOCOL, Rule, Target, notes

@@ -20,7 +20,7 @@ from ...module_utils.config import vocabulary
 from ...module_utils.config.dovecot import relative_to
 from ...module_utils.config.dovecot_edit import DROP_IN
 from ...module_utils.config.dovecot_origin import OLD_NAMES
-from ...module_utils.model import Effective, Product, Setting
+from ...module_utils.model.configured import Effective, Product, Setting
 from .certificates import mode_wants, unusable
 from .plan import CertificateWant, Override, Plan, Scoped, Want, override
 from .rules import DOVECOT_RULES, Rule, Target, notes

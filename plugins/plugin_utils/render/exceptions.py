@@ -19,7 +19,7 @@ from typing import Callable, Optional
 
 from ...module_utils.config import vocabulary
 from ...module_utils.config.courier_access import OURS
-from ...module_utils.model import Product
+from ...module_utils.model.configured import Product
 from ..exceptions import Exemption
 from .plan import Override, Scoped
 from .rules import RECOMMENDED, Target

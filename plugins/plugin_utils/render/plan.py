@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional
 
-from ...module_utils.model import Product, Setting
+from ...module_utils.model.configured import Product, Setting
 
 
 @dataclass(frozen=True)

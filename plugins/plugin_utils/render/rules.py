@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from ...module_utils.config import vocabulary
-from ...module_utils.model import Effective, ServerConfig
+from ...module_utils.model.configured import Effective, ServerConfig
 from .. import registry
 from ..policy import Profile
 

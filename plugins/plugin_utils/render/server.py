@@ -17,7 +17,7 @@ from datetime import date
 from typing import Optional
 
 from ...module_utils.config import vocabulary
-from ...module_utils.model import Product, ServerConfig
+from ...module_utils.model.configured import Product, ServerConfig
 from ..exceptions import Exemption
 from ..policy import Profile
 from .courier import plan_courier

@@ -15,19 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Optional
 
-from ...module_utils.model import (
-    EndpointObservation,
-    FileFact,
-    Finding,
-    Handshake,
-    Inventory,
-    Offer,
-    Posture,
-    ServerConfig,
-    Setting,
-    Severity,
-    Status,
-)
+from ...module_utils.model.configured import FileFact, ServerConfig, Setting
+from ...module_utils.model.observed import EndpointObservation, Handshake, Inventory, Offer
+from ...module_utils.model.posture import Finding, Posture, Severity, Status
 from ...module_utils.plain import to_plain
 from ..certificate import Certificate, CertificateError, fingerprint, read_base64
 from ..checks.tls import accepted_versions

@@ -13,7 +13,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.postmaster.tls.plugins.action import tlsa
-from ansible_collections.postmaster.tls.plugins.module_utils.model import DnsAnswer
+from ansible_collections.postmaster.tls.plugins.module_utils.model.posture import DnsAnswer
 from ansible_collections.postmaster.tls.plugins.plugin_utils.dane import record_for
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures import (
     LEAF,

@@ -13,7 +13,8 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.postmaster.tls.plugins.filter import endpoints as module
 from ansible_collections.postmaster.tls.plugins.filter.endpoints import FilterModule, endpoints
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Listener, Service, TlsMode
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import Listener
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Service, TlsMode
 from ansible_collections.postmaster.tls.plugins.module_utils.plain import to_plain
 from ansible_collections.postmaster.tls.plugins.modules import endpoint_info
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures import dovecot

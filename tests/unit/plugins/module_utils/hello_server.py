@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Optional, Union
 
 from ansible_collections.postmaster.tls.plugins.module_utils.local_tls import Session, Ticket
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Failure
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Failure
 from ansible_collections.postmaster.tls.plugins.module_utils.transport import Broken
 from ansible_collections.postmaster.tls.plugins.module_utils.wire import suites
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.flight import RETRY_RANDOM

@@ -18,7 +18,10 @@ from pathlib import Path
 from typing import Optional
 
 from ansible_collections.postmaster.tls.plugins.module_utils.local_tls import Session, Ticket
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Failure, Handshake
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
+    Failure,
+    Handshake,
+)
 from ansible_collections.postmaster.tls.plugins.module_utils.transport import Broken
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"

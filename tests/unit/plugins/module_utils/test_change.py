@@ -35,7 +35,11 @@ from ansible_collections.postmaster.tls.plugins.module_utils.change import (
     go_back,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.ledger import State
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Endpoint, Service, TlsMode
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
+    Endpoint,
+    Service,
+    TlsMode,
+)
 from ansible_collections.postmaster.tls.plugins.module_utils.rehearsal import Rehearsal
 from ansible_collections.postmaster.tls.plugins.module_utils.transaction import FileState, capture
 

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils import courier, host, tls_library
 from ansible_collections.postmaster.tls.plugins.module_utils.config.courier_services import PORTS
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     Expansion,
     FileFact,
     Origin,

@@ -16,7 +16,10 @@ from ansible_collections.postmaster.tls.plugins.module_utils.config.courier_edit
     MARK,
     Stale,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import TlsLibrary, Unit
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
+    TlsLibrary,
+    Unit,
+)
 from ansible_collections.postmaster.tls.plugins.module_utils.transaction import (
     FileState,
     rewritten,

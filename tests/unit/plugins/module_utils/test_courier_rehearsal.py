@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils import courier_rehearsal
 from ansible_collections.postmaster.tls.plugins.module_utils.courier_rehearsal import prepare
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Service, TlsMode
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Service, TlsMode
 from ansible_collections.postmaster.tls.plugins.module_utils.rehearsal import Impossible
 
 SCRIPT = """sysconfdir=/etc/courier

@@ -37,13 +37,15 @@ from ansible_collections.postmaster.tls.plugins.module_utils import (
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.deploy import Wanted
 from ansible_collections.postmaster.tls.plugins.module_utils.material import BadInput, Source
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     Effective,
-    EndpointObservation,
     Listener,
     Origin,
     Product,
     ServerConfig,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
+    EndpointObservation,
     Service,
     TlsMode,
 )

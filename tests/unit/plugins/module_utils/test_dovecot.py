@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils import dovecot, host, tls_library
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     Expansion,
     Origin,
     ServerConfig,

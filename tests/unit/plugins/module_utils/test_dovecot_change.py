@@ -19,7 +19,10 @@ from ansible_collections.postmaster.tls.plugins.module_utils import (
     selfsigned,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.config.dovecot_edit import Wanted
-from ansible_collections.postmaster.tls.plugins.module_utils.model import TlsLibrary, Unit
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
+    TlsLibrary,
+    Unit,
+)
 from ansible_collections.postmaster.tls.plugins.module_utils.transaction import (
     FileState,
     rewritten,

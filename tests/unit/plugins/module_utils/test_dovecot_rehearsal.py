@@ -12,7 +12,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.config.dovecot_line
     read_document,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.dovecot_rehearsal import prepare
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Service, TlsMode
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Service, TlsMode
 
 CONFIG = """dovecot_config_version = 2.4.0
 listen = 192.0.2.1

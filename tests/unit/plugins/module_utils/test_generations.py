@@ -22,7 +22,11 @@ from ansible_collections.postmaster.tls.plugins.module_utils.generations import 
     prune,
     sweep,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Endpoint, Service, TlsMode
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
+    Endpoint,
+    Service,
+    TlsMode,
+)
 from ansible_collections.postmaster.tls.plugins.module_utils.plain import to_plain
 from ansible_collections.postmaster.tls.plugins.module_utils.transaction import (
     FileState,

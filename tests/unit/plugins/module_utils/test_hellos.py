@@ -11,7 +11,7 @@ from typing import Optional
 import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils.hellos import Hellos, ask_hellos
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
     Endpoint,
     Failure,
     Handshake,

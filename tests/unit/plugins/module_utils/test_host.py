@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.postmaster.tls.plugins.module_utils import host
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Unit
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import Unit
 
 # ---------------------------------------------------------------------------------------------
 # Commands

@@ -14,7 +14,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.injection import (
     Injection,
     slip_in,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
     Endpoint,
     Failure,
     Service,

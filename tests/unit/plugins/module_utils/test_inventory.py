@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils import inventory
 from ansible_collections.postmaster.tls.plugins.module_utils.limits import Limits
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
     Endpoint,
     EndpointObservation,
     Service,

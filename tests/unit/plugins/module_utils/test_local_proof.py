@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils import local_proof
 from ansible_collections.postmaster.tls.plugins.module_utils.local_proof import LocalProof
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
     Endpoint,
     EndpointObservation,
     Failure,

@@ -24,7 +24,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.login_log.usage imp
     LoginLog,
     Security,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     Effective,
     Origin,
     Product,

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils import model
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     Effective,
-    Endpoint,
-    Posture,
     Product,
     ServerConfig,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
+    Endpoint,
     Service,
     TlsMode,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.model.posture import (
+    SCHEMA_VERSION,
+    Posture,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.plain import to_plain
 
@@ -38,4 +42,4 @@ def test_an_endpoint_reads_as_a_url(host: str, shown: str) -> None:
 
 
 def test_a_posture_says_which_shape_it_has() -> None:
-    assert to_plain(Posture("h", "t", "modern"))["schema_version"] == model.SCHEMA_VERSION
+    assert to_plain(Posture("h", "t", "modern"))["schema_version"] == SCHEMA_VERSION

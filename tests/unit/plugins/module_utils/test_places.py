@@ -11,16 +11,15 @@ from typing import Any, Optional
 import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils.config.dovecot_edit import DROP_IN
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     Effective,
     Listener,
     Origin,
     Product,
     ServerConfig,
-    Service,
     Setting,
-    TlsMode,
 )
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Service, TlsMode
 from ansible_collections.postmaster.tls.plugins.module_utils.places import (
     DOVECOT_ALT,
     DOVECOT_OWN,

@@ -16,8 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.postmaster.tls.plugins.module_utils import model
 from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+    configured,
+    observed,
+    posture,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     Effective,
     Listener,
     Origin,
@@ -25,7 +29,14 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.plain import from_plain, to_plain
 
-CLASSES = [c for c in vars(model).values() if isinstance(c, type) and dataclasses.is_dataclass(c)]
+CLASSES = [
+    value
+    for module in (observed, configured, posture)
+    for value in vars(module).values()
+    if isinstance(value, type)
+    and dataclasses.is_dataclass(value)
+    and value.__module__ == module.__name__
+]
 
 
 def sample(kind: Any) -> Any:

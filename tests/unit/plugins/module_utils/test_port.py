@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.postmaster.tls.plugins.module_utils import port
 from ansible_collections.postmaster.tls.plugins.module_utils.hellos import Hellos
 from ansible_collections.postmaster.tls.plugins.module_utils.limits import Limits
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
     Endpoint,
     EndpointObservation,
     Failure,

@@ -10,7 +10,7 @@ from typing import Optional
 import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils import probe as module
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
     Endpoint,
     EndpointObservation,
     Failure,

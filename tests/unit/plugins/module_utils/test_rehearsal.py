@@ -23,7 +23,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils import (
     rehearsal,
     scratch,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Service, TlsMode
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Service, TlsMode
 from ansible_collections.postmaster.tls.plugins.module_utils.rehearsal import (
     Impossible,
     Instance,

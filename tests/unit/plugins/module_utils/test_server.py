@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Product, ServerConfig
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
+    Product,
+    ServerConfig,
+)
 from ansible_collections.postmaster.tls.plugins.module_utils.server import OBSERVERS, observe_all
 
 COURIER = ServerConfig(Product.COURIER, "5.0.13", None, "/etc/courier")

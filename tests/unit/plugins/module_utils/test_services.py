@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils import host, services
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Unit
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import Unit
 
 A, B = "a.service", "b.service"
 

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.postmaster.tls.plugins.module_utils import probe as module
 from ansible_collections.postmaster.tls.plugins.module_utils import tasks
 from ansible_collections.postmaster.tls.plugins.module_utils.limits import SWEEP, Limits
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
     Endpoint,
     EndpointObservation,
     Failure,

@@ -12,7 +12,10 @@ from typing import Optional
 import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils import host, tls_library
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Expansion, TlsLibrary
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
+    Expansion,
+    TlsLibrary,
+)
 
 LDD = {
     "direct dependency first": (

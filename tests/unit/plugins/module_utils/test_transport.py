@@ -21,7 +21,7 @@ import pytest
 from ansible_collections.postmaster.tls.plugins.module_utils import transport
 from ansible_collections.postmaster.tls.plugins.module_utils.limits import OWN, SWEEP, Limits
 from ansible_collections.postmaster.tls.plugins.module_utils.local_tls import Session
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Failure
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Failure
 from ansible_collections.postmaster.tls.plugins.module_utils.tasks import run, side_by_side
 from ansible_collections.postmaster.tls.plugins.module_utils.transport import (
     LINGER,

@@ -11,7 +11,10 @@ import yaml
 from ansible.module_utils import basic
 from ansible.module_utils.common.text.converters import to_bytes
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Product, ServerConfig
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
+    Product,
+    ServerConfig,
+)
 from ansible_collections.postmaster.tls.plugins.module_utils.plain import from_plain
 from ansible_collections.postmaster.tls.plugins.modules import courier_info
 

@@ -12,7 +12,7 @@ from ansible.module_utils import basic
 from ansible.module_utils.common.text.converters import to_bytes
 
 from ansible_collections.postmaster.tls.plugins.module_utils.limits import OWN, SWEEP, Limits
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
     Endpoint,
     EndpointObservation,
     Failure,

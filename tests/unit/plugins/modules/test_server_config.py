@@ -26,7 +26,11 @@ from ansible_collections.postmaster.tls.plugins.module_utils import (
     settle,
     transaction,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Endpoint, Service, TlsMode
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
+    Endpoint,
+    Service,
+    TlsMode,
+)
 from ansible_collections.postmaster.tls.plugins.modules import server_config
 
 MADE = (b"-----BEGIN CERTIFICATE-----\nc\n", b"-----BEGIN PRIVATE KEY-----\nSECRET\n")

@@ -14,7 +14,7 @@ from ansible.module_utils import basic
 from ansible.module_utils.common.text.converters import to_bytes
 
 from ansible_collections.postmaster.tls.plugins.module_utils import ledger, transaction
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     Problem,
     Product,
     ServerConfig,

@@ -17,27 +17,31 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
-    DnsAnswer,
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     Effective,
-    Endpoint,
-    EndpointObservation,
     Expansion,
     FileFact,
-    Finding,
-    Handshake,
     Listener,
-    LoginAttempt,
-    Offer,
     Origin,
-    Posture,
     Product,
     ServerConfig,
-    Service,
     Setting,
     TlsLibrary,
-    TlsMode,
     Unit,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
+    Endpoint,
+    EndpointObservation,
+    Handshake,
+    LoginAttempt,
+    Offer,
+    Service,
+    TlsMode,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.model.posture import (
+    DnsAnswer,
+    Finding,
+    Posture,
 )
 from ansible_collections.postmaster.tls.plugins.plugin_utils.judge import judge
 from ansible_collections.postmaster.tls.plugins.plugin_utils.policy import (

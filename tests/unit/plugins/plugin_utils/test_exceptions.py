@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
     Endpoint,
-    Finding,
     Service,
+    TlsMode,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.model.posture import (
+    Finding,
     Severity,
     Status,
-    TlsMode,
 )
 from ansible_collections.postmaster.tls.plugins.plugin_utils.exceptions import (
     ALLOWS,

@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.posture import (
     Finding,
     Severity,
     Status,

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Posture, Problem, Status
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import Problem
+from ansible_collections.postmaster.tls.plugins.module_utils.model.posture import Posture, Status
 from ansible_collections.postmaster.tls.plugins.module_utils.plain import to_plain
 from ansible_collections.postmaster.tls.plugins.plugin_utils.judge import WaiverError
 from ansible_collections.postmaster.tls.plugins.plugin_utils.observe import (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Severity
+from ansible_collections.postmaster.tls.plugins.module_utils.model.posture import Severity
 from ansible_collections.postmaster.tls.plugins.plugin_utils import policy
 
 INTERMEDIATE = (policy.POLICY / "profiles" / "intermediate.yml").read_text("utf-8")

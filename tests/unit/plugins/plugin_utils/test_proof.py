@@ -13,7 +13,7 @@ from typing import Any, Optional
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
     Endpoint,
     EndpointObservation,
     Failure,

@@ -17,7 +17,7 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import DnsAnswer
+from ansible_collections.postmaster.tls.plugins.module_utils.model.posture import DnsAnswer
 from ansible_collections.postmaster.tls.plugins.plugin_utils import resolver, stub
 
 Respond = Callable[[dns.message.Message], "dns.message.Message | bytes | None"]

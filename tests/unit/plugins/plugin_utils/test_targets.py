@@ -9,11 +9,13 @@ from typing import Optional
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
-    Endpoint,
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     Listener,
     Product,
     ServerConfig,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
+    Endpoint,
     Service,
     TlsMode,
 )

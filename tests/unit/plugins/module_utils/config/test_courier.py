@@ -19,7 +19,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.config.courier impo
     parse,
     settings,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Origin
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import Origin
 
 FIXTURES = Path(__file__).parents[4] / "fixtures" / "config"
 VERSIONS = ["5.0.13", "5.2.11", "6.0.5"]

@@ -25,15 +25,14 @@ from ansible_collections.postmaster.tls.plugins.module_utils.config.vocabulary i
     COURIER_GNUTLS,
     COURIER_OPENSSL,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     Effective,
     Expansion,
     Listener,
     Origin,
     Problem,
-    Service,
-    TlsMode,
 )
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Service, TlsMode
 
 FIXTURES = Path(__file__).parents[4] / "fixtures" / "config"
 VERSIONS = ["5.0.13", "5.2.11", "6.0.5"]

@@ -19,7 +19,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.config.dovecot impo
     read_document,
     settings,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Origin
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import Origin
 
 MAIN = "/etc/dovecot/dovecot.conf"
 SSL = "/etc/dovecot/conf.d/10-ssl.conf"

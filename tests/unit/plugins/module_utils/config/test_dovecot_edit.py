@@ -27,7 +27,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.config.dovecot_edit
     edit,
     neutralise,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Origin
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import Origin
 
 MAIN = "/etc/dovecot/dovecot.conf"
 SSL = "/etc/dovecot/conf.d/10-ssl.conf"

@@ -34,7 +34,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.config.vocabulary i
     DOVECOT_23,
     DOVECOT_24,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Origin, Setting
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import Origin, Setting
 
 FIXTURES = Path(__file__).parents[4] / "fixtures" / "config"
 MAIN = "/etc/dovecot/dovecot.conf"

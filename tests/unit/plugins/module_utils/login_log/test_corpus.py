@@ -18,7 +18,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.login_log.tally imp
     whole_lines,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.login_log.usage import Usage
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Service
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Service
 from ansible_collections.postmaster.tls.tests.unit import login_corpus as corpus
 
 ALWAYS = Span(0, 2**40)

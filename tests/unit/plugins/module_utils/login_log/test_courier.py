@@ -15,7 +15,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.login_log.usage imp
     Security,
     Seen,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Service
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Service
 
 OFFERED = {Service.IMAP: True, Service.POP3: True}
 NEW, OLD = Courier(True, OFFERED), Courier(False, OFFERED)

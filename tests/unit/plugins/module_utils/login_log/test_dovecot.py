@@ -19,7 +19,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.login_log.usage imp
     Security,
     Seen,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Service
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Service
 
 WHO = "user=<a>, method={m}, rip={r}, lip=198.51.100.1, mpid=7"
 SESSION = ", session=<c4v79AVhjLwKyw8B>"

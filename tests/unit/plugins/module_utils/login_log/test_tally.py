@@ -23,7 +23,7 @@ from ansible_collections.postmaster.tls.plugins.module_utils.login_log.tally imp
     whole_lines,
 )
 from ansible_collections.postmaster.tls.plugins.module_utils.login_log.usage import Security
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Service
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Service
 
 CLOCK = Clock(datetime(2026, 11, 24), lambda moment: int(moment.timestamp()))
 ALWAYS = Span(0, 2**40)

@@ -12,7 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Failure, Listing, Offer
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
+    Failure,
+    Listing,
+    Offer,
+)
 from ansible_collections.postmaster.tls.plugins.module_utils.wire import suites
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.enumeration import (
     NAMES,

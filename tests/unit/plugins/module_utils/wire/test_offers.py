@@ -8,7 +8,7 @@ from typing import Optional
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Failure, Offer
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Failure, Offer
 from ansible_collections.postmaster.tls.plugins.module_utils.wire import suites
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.flight import (
     Alert,

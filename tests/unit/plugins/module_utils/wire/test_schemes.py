@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Failure, Offer
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Failure, Offer
 from ansible_collections.postmaster.tls.plugins.module_utils.wire import suites
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.hello import TLS13
 from ansible_collections.postmaster.tls.plugins.module_utils.wire.schemes import PSS, Schemes

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Chain, Inventory
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Chain, Inventory
 from ansible_collections.postmaster.tls.plugins.plugin_utils.trust import Trust
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures import (
     CA,

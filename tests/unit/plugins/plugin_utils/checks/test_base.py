@@ -10,15 +10,19 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     Effective,
+    Product,
+    ServerConfig,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
     EndpointObservation,
     Failure,
     Inventory,
     Offer,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.model.posture import (
     Posture,
-    Product,
-    ServerConfig,
     Severity,
     Status,
 )

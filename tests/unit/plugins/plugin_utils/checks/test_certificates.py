@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Failure, FileFact
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import FileFact
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Failure
 from ansible_collections.postmaster.tls.plugins.plugin_utils.checks import certificates
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures import (
     CA,

@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     Expansion,
     FileFact,
-    LoginAttempt,
-    Offer,
     Origin,
     Problem,
     Setting,
     TlsLibrary,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
+    LoginAttempt,
+    Offer,
 )
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures import (
     IMAPS,

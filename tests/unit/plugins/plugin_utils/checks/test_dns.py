@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import DnsAnswer
+from ansible_collections.postmaster.tls.plugins.module_utils.model.posture import DnsAnswer
 from ansible_collections.postmaster.tls.plugins.plugin_utils.dane import record_for
 from ansible_collections.postmaster.tls.plugins.plugin_utils.resolver import MISSING
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures import (

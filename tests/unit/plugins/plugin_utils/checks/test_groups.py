@@ -10,12 +10,14 @@ from typing import Any, Optional
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     Expansion,
+    TlsLibrary,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
     Inventory,
     Listing,
     Offer,
-    TlsLibrary,
 )
 from ansible_collections.postmaster.tls.plugins.plugin_utils.checks.groups import has_hybrid
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures import (

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Inventory, Listing
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
+    Inventory,
+    Listing,
+)
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures import (
     IMAPS,
     findings,

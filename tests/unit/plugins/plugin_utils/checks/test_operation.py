@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import Listener, Unit
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
     EndpointObservation,
     Failure,
-    Listener,
     Service,
     TlsMode,
-    Unit,
 )
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures import (
     IMAPS,

@@ -11,15 +11,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     Effective,
     Listener,
     Origin,
     Product,
     ServerConfig,
-    Service,
-    TlsMode,
 )
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Service, TlsMode
 from ansible_collections.postmaster.tls.plugins.plugin_utils.exceptions import read_exceptions
 from ansible_collections.postmaster.tls.plugins.plugin_utils.impact.changes import (
     ALL,

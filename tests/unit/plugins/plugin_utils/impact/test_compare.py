@@ -16,7 +16,8 @@ from ansible_collections.postmaster.tls.plugins.module_utils.login_log.usage imp
     Source,
     Usage,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Product, Service
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import Product
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Service
 from ansible_collections.postmaster.tls.plugins.plugin_utils.impact.changes import Change, Kind
 from ansible_collections.postmaster.tls.plugins.plugin_utils.impact.compare import (
     compare,

@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 from ansible_collections.postmaster.tls.plugins.module_utils.config import vocabulary
 from ansible_collections.postmaster.tls.plugins.module_utils.config.vocabulary import words
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     Effective,
     Expansion,
     Origin,

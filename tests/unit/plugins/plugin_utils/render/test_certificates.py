@@ -11,7 +11,10 @@ from typing import Optional
 import pytest
 
 from ansible_collections.postmaster.tls.plugins.module_utils.config.vocabulary import DOVECOT_24
-from ansible_collections.postmaster.tls.plugins.module_utils.model import FileFact, ServerConfig
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
+    FileFact,
+    ServerConfig,
+)
 from ansible_collections.postmaster.tls.plugins.plugin_utils.policy import load_profile
 from ansible_collections.postmaster.tls.plugins.plugin_utils.render.certificates import (
     mode_wants,

@@ -9,7 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Effective, ServerConfig
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
+    Effective,
+    ServerConfig,
+)
 from ansible_collections.postmaster.tls.plugins.plugin_utils.policy import load_profile
 from ansible_collections.postmaster.tls.plugins.plugin_utils.render.plan import (
     CertificateWant,

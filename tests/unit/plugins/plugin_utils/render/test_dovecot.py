@@ -10,7 +10,10 @@ from typing import Optional
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import FileFact, TlsLibrary
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
+    FileFact,
+    TlsLibrary,
+)
 from ansible_collections.postmaster.tls.plugins.plugin_utils.policy import load_profile
 from ansible_collections.postmaster.tls.plugins.plugin_utils.render.plan import (
     CertificateWant,

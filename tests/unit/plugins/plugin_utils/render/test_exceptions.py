@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.postmaster.tls.plugins.module_utils.config.dovecot_edit import (
     drop_in_text,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
     Effective,
     Origin,
     Product,

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Origin, Product, Setting
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
+    Origin,
+    Product,
+    Setting,
+)
 from ansible_collections.postmaster.tls.plugins.module_utils.plain import to_plain
 from ansible_collections.postmaster.tls.plugins.plugin_utils.render.plan import (
     CertificateWant,

@@ -15,7 +15,10 @@ from ansible_collections.postmaster.tls.plugins.module_utils.config.vocabulary i
     DOVECOT_24,
     PROTOCOLS,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Effective, Expansion
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
+    Effective,
+    Expansion,
+)
 from ansible_collections.postmaster.tls.plugins.plugin_utils.policy import load_profile
 from ansible_collections.postmaster.tls.plugins.plugin_utils.render.rules import (
     CIPHERS,

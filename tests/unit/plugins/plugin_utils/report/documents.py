@@ -9,7 +9,12 @@ import json
 from dataclasses import replace
 from typing import Any, Optional
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import (
+from ansible_collections.postmaster.tls.plugins.module_utils.model.configured import (
+    Origin,
+    Problem,
+    Setting,
+)
+from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
     Chain,
     DhGroup,
     EndpointObservation,
@@ -18,11 +23,8 @@ from ansible_collections.postmaster.tls.plugins.module_utils.model import (
     Listing,
     LoginAttempt,
     Offer,
-    Origin,
-    Posture,
-    Problem,
-    Setting,
 )
+from ansible_collections.postmaster.tls.plugins.module_utils.model.posture import Posture
 from ansible_collections.postmaster.tls.plugins.plugin_utils.judge import judge
 from ansible_collections.postmaster.tls.plugins.plugin_utils.policy import load_profile
 from ansible_collections.postmaster.tls.plugins.plugin_utils.report.json import document

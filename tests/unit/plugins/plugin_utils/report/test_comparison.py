@@ -11,7 +11,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Posture
+from ansible_collections.postmaster.tls.plugins.module_utils.model.posture import Posture
 from ansible_collections.postmaster.tls.plugins.plugin_utils.report.comparison import before_after
 from ansible_collections.postmaster.tls.plugins.plugin_utils.report.layout import columns
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.report.documents import (

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Severity
+from ansible_collections.postmaster.tls.plugins.module_utils.model.posture import Severity
 from ansible_collections.postmaster.tls.plugins.plugin_utils.report.json import document
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures import (
     LEAF,

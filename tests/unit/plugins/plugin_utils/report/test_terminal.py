@@ -14,7 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.postmaster.tls.plugins.module_utils.model import Finding, Severity, Status
+from ansible_collections.postmaster.tls.plugins.module_utils.model.posture import (
+    Finding,
+    Severity,
+    Status,
+)
 from ansible_collections.postmaster.tls.plugins.plugin_utils.report.layout import columns
 from ansible_collections.postmaster.tls.plugins.plugin_utils.report.terminal import summary
 from ansible_collections.postmaster.tls.tests.unit.plugins.plugin_utils.postures import (

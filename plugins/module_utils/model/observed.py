@@ -1,29 +1,19 @@
 # Copyright (c) 2026, the postmaster.tls authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The nouns of postmaster.tls: what is seen on a host and from outside, and what is made of it.
+"""What is seen of a port from outside, without an account.
 
-Everything here is a frozen value that survives JSON: nodes return these as plain data and the
-controller reads them back (plain.py). This file knows no server, no policy, no network and no
-Ansible. ``None`` always means "not observed", never "no".
-Names are native (``ssl_min_protocol``) or code points (``0x0303``); IANA names and X.509 belong
-to the controller. Words: XCCDF 1.2 (status), RFC 8314 (Implicit TLS, STARTTLS).
+Everything in model/ is a frozen value that survives JSON: nodes return these as plain data and the
+controller reads them back (plain.py). It knows no server, no policy, no network and no Ansible.
+``None`` always means "not observed", never "no". Numbers are code points (``0x0303``); IANA names
+and X.509 belong to the controller. Words: RFC 8314 (Implicit TLS, STARTTLS).
 """
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Optional
-
-SCHEMA_VERSION = 1
-
-
-class Product(enum.Enum):
-    """A mail server this collection understands."""
-
-    DOVECOT = "dovecot"
-    COURIER = "courier"
 
 
 class Service(enum.Enum):
@@ -39,174 +29,6 @@ class TlsMode(enum.Enum):
 
     IMPLICIT = "implicit"
     STARTTLS = "starttls"
-
-
-class Status(enum.Enum):
-    """Result of one check on one subject; the words of XCCDF 1.2 section 6.6.4.2, and ours."""
-
-    PASS = "pass"
-    FAIL = "fail"
-    NOT_APPLICABLE = "not_applicable"
-    NOT_CHECKED = "not_checked"
-    ERROR = "error"
-    WAIVED = "waived"
-
-
-class Severity(enum.Enum):
-    """How much a failing check matters."""
-
-    CRITICAL = "critical"
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
-    INFO = "info"
-
-
-# ---------------------------------------------------------------------------------------------
-# Seen on the node
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a setting stands: absolute path and line (counted from 1)."""
-
-    file: str
-    line: int
-
-
-@dataclass(frozen=True)
-class Expansion:
-    """What a native string means to the TLS library that the server is linked to.
-
-    Code points in the library's order; ``None`` where the library could not be asked.
-    """
-
-    versions: Optional[tuple[int, ...]] = None
-    suites: Optional[tuple[int, ...]] = None
-    groups: Optional[tuple[int, ...]] = None
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One assignment as written in a configuration file, in the order the server reads it.
-
-    ``scope`` is ``""`` for global, else the filters from outermost to innermost joined by
-    ``,``: ``protocol=imap``, ``local_name=mail.example.org``, ``remote=10.0.0.0/8,protocol=pop3``;
-    for Courier the name of the file's service (``imapd-ssl``). ``wins`` says whether this
-    assignment decides the value within its own scope. ``dynamic`` marks a value that the server
-    computes (shell expansion) and that was therefore not evaluated.
-    """
-
-    name: str
-    value: str
-    scope: str
-    origin: Origin
-    wins: bool = True
-    dynamic: bool = False
-
-
-@dataclass(frozen=True)
-class Effective:
-    """The value in force for one normalised field in one scope.
-
-    ``field`` and ``value`` are normalised (module_utils/config/vocabulary.py), ``name`` and
-    ``native`` are the server's own words, ``origin`` is ``None`` for a built-in default.
-    ``value`` is ``None`` where it could not be determined (a dynamic value, an unknown word).
-    """
-
-    scope: str
-    field: str
-    value: Optional[str]
-    name: str
-    native: str
-    origin: Optional[Origin] = None
-    expansion: Optional[Expansion] = None
-
-
-@dataclass(frozen=True)
-class Listener:
-    """A port the configuration opens. ``address`` is ``*``, ``::`` or an address.
-
-    ``tls_mode`` is ``None`` where TLS is off on that port (no STARTTLS either).
-    """
-
-    service: Service
-    address: str
-    port: int
-    tls_mode: Optional[TlsMode]
-    origin: Optional[Origin] = None
-
-
-@dataclass(frozen=True)
-class FileFact:
-    """A certificate or key file the configuration names; never any key bytes.
-
-    ``mode`` is four octal digits, ``chain`` holds each certificate as base64 DER in file order
-    (also from a combined PEM). ``key_matches`` says whether the private key belongs to the
-    first certificate. ``bits`` is the size of a DH file's prime. ``problem`` is one clause:
-    ``does not exist``, ``is not PEM`` …
-    """
-
-    path: str
-    role: str  # certificate | key | combined | dh
-    exists: bool
-    owner: Optional[str] = None
-    group: Optional[str] = None
-    mode: Optional[str] = None
-    chain: tuple[str, ...] = ()
-    key_matches: Optional[bool] = None
-    bits: Optional[int] = None
-    problem: Optional[str] = None
-
-
-@dataclass(frozen=True)
-class TlsLibrary:
-    """The library a server is linked to: ``openssl`` or ``gnutls``, its version and its file."""
-
-    name: str
-    version: Optional[str]
-    path: Optional[str] = None
-
-
-@dataclass(frozen=True)
-class Unit:
-    """A service manager unit. ``None`` where the manager could not be asked."""
-
-    name: str
-    enabled: Optional[bool]
-    active: Optional[bool]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something that kept the observer from seeing: one sentence, and where."""
-
-    message: str
-    origin: Optional[Origin] = None
-
-
-@dataclass(frozen=True)
-class ServerConfig:
-    """One mail server as configured on its host."""
-
-    product: Product
-    version: Optional[str]
-    tls_library: Optional[TlsLibrary]
-    config_file: str
-    units: tuple[Unit, ...] = ()
-    settings: tuple[Setting, ...] = ()
-    effective: tuple[Effective, ...] = ()
-    listeners: tuple[Listener, ...] = ()
-    files: tuple[FileFact, ...] = ()
-    problems: tuple[Problem, ...] = ()
-
-    def value(self, name: str, scope: str = "") -> Optional[Effective]:
-        """The effective row of a normalised field in exactly this scope, if there is one."""
-        return next((e for e in self.effective if e.field == name and e.scope == scope), None)
-
-
-# ---------------------------------------------------------------------------------------------
-# Seen from outside
 
 
 @dataclass(frozen=True)
@@ -398,52 +220,3 @@ class EndpointObservation:
     def offer(self, name: str) -> Optional[Offer]:
         """The offer of that name, if it was made."""
         return next((o for o in self.offers if o.name == name), None)
-
-
-# ---------------------------------------------------------------------------------------------
-# Made of it on the controller
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check on one subject of one host."""
-
-    check_id: str
-    subject: str
-    status: Status
-    severity: Severity
-    expected: str
-    actual: str
-    evidence: tuple[str, ...] = ()
-    remediation: str = ""
-
-
-@dataclass(frozen=True)
-class DnsAnswer:
-    """What DNS said of one name and type, in the presentation format of the records.
-
-    ``records`` is empty where there are none, ``None`` where that was not learned (``failure``
-    says why). ``validated``: the resolver vouches for the answer by DNSSEC; ``None`` where it
-    checks no signatures.
-    """
-
-    name: str
-    kind: str
-    records: Optional[tuple[str, ...]]
-    validated: Optional[bool]
-    failure: str = ""
-
-
-@dataclass(frozen=True)
-class Posture:
-    """All that is known of one host at one time (ISO 8601, UTC)."""
-
-    host: str
-    observed_at: str
-    profile: str
-    servers: tuple[ServerConfig, ...] = ()
-    endpoints: tuple[EndpointObservation, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    dns: tuple[DnsAnswer, ...] = ()
-    schema_version: int = field(default=SCHEMA_VERSION)
