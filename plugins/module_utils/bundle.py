@@ -3,24 +3,33 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The same code as a program that stays on the host when the module is gone.
 
-A module comes to the host in an archive that Ansible takes away again. What a switch or a
-rehearsal needs is put together from there: the source of every part of module_utils that is
-loaded, as one executable archive (zipapp, PEP 441), so that nothing exists twice. It starts in
-program.py.
+A module comes to the host in an archive that Ansible takes away again. What a switch needs is put
+together from there: program.py and every part of module_utils that it imports, as one executable
+archive (zipapp, PEP 441), so that nothing exists twice. Each part is there as its source, and
+compiled for the Python that it was put together by (PEP 552, not checked against the source), since
+a program that is wanted because mail is down should not begin with compiling itself; another Python
+takes the source.
 
-What else is loaded with program.py comes along, so every module that brings it brings the same
-(tests/unit/plugins/module_utils/test_program.py): else two of them would write it in turns.
+What it is made of is read off the import statements; nothing is imported for it. It ends with a
+digest of its sources and one of itself, so whether the one on the host is this one is known without
+making it again.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib
+import hashlib
+import importlib.util
 import io
+import marshal
 import os
+import re
 import sys
 import zipfile
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.machinery import ModuleSpec, PathFinder
+from typing import Any, Optional
 
 from . import transaction
 from .transaction import FileState
@@ -29,6 +38,9 @@ _PACKAGE = __name__.rpartition(".")[0]
 _START = f"{_PACKAGE}.program"
 COMMAND = "/usr/local/sbin/postmaster-tls"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever it is made
+_IMPORT = re.compile(r"^[ \t]*from (\.+)([\w.]*) import (\([^)]*\)|[^\n]+)", re.MULTILINE)
+_UNCHECKED = (1).to_bytes(4, "little")  # PEP 552: by hash, and not compared with the source
+_DIGEST = 64  # hexadecimal digits of SHA-256
 
 
 def path() -> str:
@@ -37,11 +49,24 @@ def path() -> str:
 
 
 def install() -> None:
-    """Have the program on the host, as it is now; a file that is equal stays."""
+    """Have the program on the host, as it is now; one that is made of the same stays."""
     os.makedirs(transaction.STATE_DIR, mode=0o700, exist_ok=True)
-    state = FileState(transaction.resolve(path()), content(), 0o600, os.geteuid(), os.getegid())
-    if transaction.capture(path()) != state:
-        transaction.install(state, "new")
+    if not _is_there():
+        transaction.install(replace(_wanted(), content=content()), "new")
+
+
+def _wanted() -> FileState:
+    return FileState(transaction.resolve(path()), None, 0o600, os.geteuid(), os.getegid())
+
+
+def _is_there() -> bool:
+    """Whether the program on the host is whole, made of these sources and by this Python."""
+    now = transaction.capture(path())
+    if now.content is None or replace(now, content=None) != _wanted():
+        return False
+    whole, made_of = now.content[:-_DIGEST], now.content[-2 * _DIGEST : -_DIGEST]
+    digests = (made_of.decode("ascii", "replace"), now.content[-_DIGEST:])
+    return digests == (_digest(), hashlib.sha256(whole).hexdigest().encode())
 
 
 def install_command(check_mode: bool = False) -> bool:
@@ -56,7 +81,7 @@ def install_command(check_mode: bool = False) -> bool:
     place = transaction.resolve(COMMAND)
     command = FileState(place, text.encode(), 0o755, os.geteuid(), os.getegid())
     new = transaction.capture(COMMAND) != command
-    archive = transaction.capture(path()).content != content()
+    archive = not _is_there()
     if not check_mode:
         install()
         if new:
@@ -64,34 +89,85 @@ def install_command(check_mode: bool = False) -> bool:
     return new or archive
 
 
-@functools.lru_cache(maxsize=1)
 def content() -> bytes:
-    """The archive. ImportError where the module did not bring program.py along.
-
-    Put together once: the file that this process was started from may be replaced meanwhile.
-    """
-    importlib.import_module(_START)
-    files = {"__main__.py": f"from {_START} import main\n\nmain()\n"}
-    parts = [name for name in sorted(sys.modules) if name.startswith(f"{_PACKAGE}.")]
-    for name in parts:
-        files.update(_source(name))
-    for name in [*parts, _PACKAGE]:
-        folders = name.split(".")[:-1] if name != _PACKAGE else name.split(".")
+    """The archive. ImportError where the module did not bring program.py along."""
+    files: dict[str, bytes] = {"__main__.py": f"from {_START} import main\n\nmain()\n".encode()}
+    for name, text in sources().items():
+        place = name.replace(".", "/")
+        files[f"{place}.py"] = text.encode()
+        files[f"{place}.pyc"] = _compiled(name, text)
+        folders = name.split(".")[:-1]
         for depth in range(1, len(folders) + 1):
-            files.setdefault("/".join([*folders[:depth], "__init__.py"]), "")
+            files.setdefault("/".join([*folders[:depth], "__init__.py"]), b"")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), files[name], zipfile.ZIP_DEFLATED)
-    return packed.getvalue()
+        archive.comment = (_digest() + "0" * _DIGEST).encode()
+    whole = packed.getvalue()[:-_DIGEST]
+    return whole + hashlib.sha256(whole).hexdigest().encode()
 
 
-def _source(name: str) -> dict[str, str]:
-    """A loaded part's place in the archive and its source; none for a package without code."""
-    module = sys.modules[name]
-    loader: Any = getattr(module, "__loader__", None)
+def _compiled(name: str, text: str) -> bytes:
+    """The .pyc of a part. Source: PEP 552."""
+    code = compile(text, f"{name}.py", "exec", dont_inherit=True)
+    magic, of = importlib.util.MAGIC_NUMBER, importlib.util.source_hash(text.encode())
+    return magic + _UNCHECKED + of + marshal.dumps(code)
+
+
+@functools.lru_cache(maxsize=1)
+def _digest() -> str:
+    """Of all sources, and of the Python that compiles them; hexadecimal."""
+    parts = "".join(f"{name}\0{text}\0" for name, text in sources().items())
+    return hashlib.sha256(importlib.util.MAGIC_NUMBER + parts.encode()).hexdigest()
+
+
+@functools.lru_cache(maxsize=1)
+def sources() -> dict[str, str]:
+    """The sources of program.py and of all that it imports, by module, sorted.
+
+    Read once: the file that this process was started from may be replaced meanwhile. ImportError
+    where the module did not bring program.py along.
+    """
+    found: dict[str, str] = {}
+    todo = [_START]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found[name] = source(name)
+            todo += [other for other in _imported(name, found[name]) if other not in found]
+    return dict(sorted(found.items()))
+
+
+def source(name: str) -> str:
+    """The source of a part of module_utils, by its full name. ImportError where there is none."""
+    spec = _found(name)
+    loader: Any = spec.loader if spec else None
     text = loader.get_source(name) if hasattr(loader, "get_source") else None
-    if not text:
-        return {}
-    place = name.replace(".", "/")
-    return {f"{place}/__init__.py" if hasattr(module, "__path__") else f"{place}.py": text}
+    if text is None:
+        raise ImportError(f"{name} did not come along")
+    return str(text)
+
+
+def _imported(name: str, text: str) -> Iterator[str]:
+    """The parts that a source imports, at its top or later."""
+    for dots, module, names in _IMPORT.findall(text):
+        base = ".".join([*name.split(".")[: -len(dots)], *filter(None, [module])])
+        for candidate in (base, *(f"{base}.{each}" for each in re.findall(r"\w+", names))):
+            spec = _found(candidate)
+            if spec is not None and spec.submodule_search_locations is None:
+                yield candidate
+
+
+@functools.cache
+def _found(name: str) -> Optional[ModuleSpec]:
+    """Where a part is, if there is one of that name; nothing is run to find it."""
+    spec: Optional[ModuleSpec] = None
+    parent, places = _PACKAGE, sys.modules[_PACKAGE].__path__
+    for part in name[len(_PACKAGE) + 1 :].split("."):
+        parent = f"{parent}.{part}"
+        spec = PathFinder.find_spec(parent, places) if places is not None and part else None
+        if spec is None:
+            return None
+        places = spec.submodule_search_locations  # type: ignore[assignment]
+    return spec

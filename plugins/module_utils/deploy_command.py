@@ -32,7 +32,7 @@ SAID = 2000
 
 def main(arguments: Sequence[str], environment: Optional[Mapping[str, str]] = None) -> int:
     """Deploy as the arguments say; the exit code."""
-    bundle.content()  # while the program that this was started from is still the same
+    bundle.sources()  # while the program that this was started from is still the same
     parser = _parser()
     options = parser.parse_args(arguments)
     found = os.environ if environment is None else environment

@@ -5,9 +5,8 @@
 
 A server's own checker takes what then ends every handshake; only a server that shakes hands proves
 a configuration. The instance has a directory of its own below /run and is held by a process that
-ends with this one, also when this one is killed: it sees its standard input end, kills whatever
-descends from it (also what made itself a daemon: prctl(2) PR_SET_CHILD_SUBREAPER), and removes
-the directory. What a kill of both leaves, the next run sweeps (scratch.py).
+ends it with this one, also when this one is killed (holder.py). What a kill of both leaves, the
+next run sweeps (scratch.py).
 
 When the candidate fails, the configuration of now is rehearsed the same way. If that fails too,
 the fault is the rehearsal's (a security module, a missing program) or no new one, and is told as
@@ -17,10 +16,7 @@ such: a server is refused for what the candidate breaks and for nothing else.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -28,7 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from . import bundle, host, local_proof, names, scratch
+from . import bundle, holder, host, local_proof, names, scratch
 from .model.observed import Endpoint, Service, TlsMode
 from .text import clean
 
@@ -36,11 +32,7 @@ PATIENCE = 10.0
 """Seconds from the start of an instance to a handshake on each of its ports."""
 LINGER = 1.0
 """Seconds for which its open ports may fail: it has no processes from before a change."""
-END = 3.0
-"""Seconds an instance may take to end when it is asked to, before it is killed."""
-LONGEST = 120
 _LOG_LIMIT = 64 * 1024
-_PR_SET_CHILD_SUBREAPER = 36
 
 Kind = tuple[Service, TlsMode]
 """What is rehearsed: one port for each protocol and way to begin TLS."""
@@ -122,14 +114,14 @@ def _complaint(log: str) -> str:
 @contextlib.contextmanager
 def _held(directory: str, commands: Sequence[Sequence[str]]) -> Iterator[None]:
     """The commands, held by a process that ends with this one."""
-    program = os.path.join(directory, "hold.pyz")
-    with open(program, "wb") as handle:
-        handle.write(bundle.content())
-    argv = [sys.executable, "-I", program, "hold", directory]
+    program = os.path.join(directory, "holder.py")
+    with open(program, "w", encoding="utf-8") as handle:
+        handle.write(bundle.source(holder.__name__))
+    argv = [sys.executable, "-I", program, directory]
     for command in commands:
         argv += ["--", *command]
     # Not run_command: it runs beside this process.
-    holder = subprocess.Popen(  # pylint: disable=ansible-bad-function
+    holding = subprocess.Popen(  # pylint: disable=ansible-bad-function
         argv,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -140,101 +132,10 @@ def _held(directory: str, commands: Sequence[Sequence[str]]) -> Iterator[None]:
     try:
         yield
     finally:
-        if holder.stdin:
-            holder.stdin.close()
+        if holding.stdin:
+            holding.stdin.close()
         try:
-            holder.wait(END + 5.0)
+            holding.wait(holder.END + 5.0)
         except subprocess.TimeoutExpired:
-            holder.kill()
-            holder.wait()
-
-
-# ---------------------------------------------------------------------------------------------
-# In the holding process
-
-
-def hold(directory: str, arguments: Sequence[str]) -> int:
-    """Run the commands (each after a ``--``) until standard input ends, then leave nothing."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    for number in (signal.SIGALRM, signal.SIGTERM):
-        signal.signal(number, _leave)
-    signal.alarm(LONGEST)
-    try:
-        for command in _split(arguments):
-            _start(command, os.path.join(directory, "log"))
-        sys.stdin.buffer.read()
-    finally:
-        signal.alarm(0)
-        _end_all()
-        shutil.rmtree(directory, ignore_errors=True)
-    return 0
-
-
-def _leave(_number: int, _frame: object) -> None:
-    raise SystemExit(0)
-
-
-def _split(arguments: Sequence[str]) -> list[list[str]]:
-    commands: list[list[str]] = []
-    for argument in arguments:
-        if argument == "--":
-            commands.append([])
-        else:
-            commands[-1].append(argument)
-    return commands
-
-
-def _start(command: Sequence[str], log: str) -> None:
-    with open(log, "ab") as output:
-        subprocess.Popen(  # pylint: disable=ansible-bad-function,consider-using-with
-            list(command),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            cwd="/",
-        )
-
-
-def _end_all() -> None:
-    """Ask every descendant to end, then kill what is left: daemons too, they came back to us."""
-    for number, seconds in ((signal.SIGTERM, END), (signal.SIGKILL, END)):
-        deadline = time.monotonic() + seconds
-        asked: set[int] = set()
-        while time.monotonic() < deadline:
-            _reap()
-            left = descendants(os.getpid())
-            if not left:
-                return
-            for pid in left:
-                if pid not in asked:
-                    asked.add(pid)
-                    with contextlib.suppress(OSError):
-                        os.kill(pid, number)
-            time.sleep(0.02)
-
-
-def _reap() -> None:
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
-def descendants(root: int) -> list[int]:
-    """Every process below ``root``, by /proc (proc(5), the fourth field of stat)."""
-    parents: dict[int, int] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            stat = host.read_text(f"/proc/{name}/stat", 4096) or ""
-            fields = stat.rpartition(")")[2].split()
-            if len(fields) > 1:
-                parents[int(name)] = int(fields[1])
-    found: list[int] = []
-    todo = [root]
-    while todo:
-        above = todo.pop()
-        below = [pid for pid, parent in parents.items() if parent == above]
-        found += below
-        todo += below
-    return found
+            holding.kill()
+            holding.wait()

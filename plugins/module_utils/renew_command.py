@@ -35,7 +35,7 @@ FAILED = (*deploy_command.FAILED, selfsigned.CannotMake)
 
 def main(arguments: Sequence[str], clock: Callable[[], float] = time.time) -> int:
     """Renew as the arguments say; the exit code."""
-    bundle.content()  # while the program that this was started from is still the same
+    bundle.sources()  # while the program that this was started from is still the same
     options = _options(arguments)
     standing, now = renewal.read(options.order), clock()
     if standing.waits(now) and not options.now:

@@ -39,7 +39,7 @@ from ansible_collections.postmaster.tls.molecule.shared.faults import (
     send,
     setting,
 )
-from ansible_collections.postmaster.tls.plugins.module_utils.rehearsal import descendants
+from ansible_collections.postmaster.tls.plugins.module_utils.holder import descendants
 
 TIMEOUT = 4
 """Seconds of the switch, where one waits for it."""

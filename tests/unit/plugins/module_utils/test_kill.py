@@ -24,9 +24,9 @@ import pytest
 from ansible_collections.postmaster.tls.plugins.module_utils import (
     change,
     courier_change,
+    dead_man,
     generations,
     ledger,
-    program,
     settle,
     transaction,
 )
@@ -54,7 +54,7 @@ class Etc:
         monkeypatch.setattr(change.switch, "disarm", lambda _name: None)
         monkeypatch.setattr(courier_change, "running", lambda: ())
         monkeypatch.setattr(settle.scratch, "sweep", lambda: None)
-        monkeypatch.setattr(program, "_at", lambda *_: None)
+        monkeypatch.setattr(dead_man, "_at", lambda *_: None)
         monkeypatch.setattr(os, "nice", lambda _step: 0)
         (root / "etc").mkdir()
         for name in ("a", "b", "c", "d"):
@@ -168,8 +168,8 @@ def resolvers(etc: Etc) -> tuple[Resolver, ...]:
     """Those who may find what was left: the switch finds only what is still its own."""
     return (
         etc.next_run,
-        lambda: (program._VERBS["fire"](("state", "lock", NAME)), etc.next_run()),
-        lambda: (program._VERBS["boot"](("state", "lock")), etc.next_run()),
+        lambda: (dead_man.fire("state", "lock", NAME), etc.next_run()),
+        lambda: (dead_man.boot("state", "lock"), etc.next_run()),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -25,8 +26,8 @@ from ansible_collections.postmaster.tls.plugins.module_utils import (
     bundle,
     change,
     courier_change,
+    dead_man,
     ledger,
-    program,
     settle,
     switch,
     transaction,
@@ -89,12 +90,64 @@ def test_it_is_the_same_bytes_each_time(conf: Path) -> None:
     assert first.st_mode & 0o777 == 0o600
 
 
+def installed() -> os.stat_result:
+    bundle.install()
+    return os.stat(bundle.path())
+
+
+def test_one_that_is_made_of_the_same_stays(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = installed()
+    monkeypatch.setattr(bundle, "content", lambda: pytest.fail("it is made again"))
+    assert installed().st_ino == first.st_ino
+
+
+@pytest.mark.parametrize("what", ["a byte of it", "its end", "its mode", "its sources"])
+def test_one_that_is_not_the_same_is_made_anew(
+    what: str, conf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, path = installed(), Path(bundle.path())
+    good = path.read_bytes()
+    if what == "its mode":
+        path.chmod(0o644)
+    elif what == "its sources":
+        monkeypatch.setattr(bundle, "_digest", lambda: "0" * 64)
+    else:
+        place = len(good) // 2 if what == "a byte of it" else len(good) - 1
+        path.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
+    again = installed()
+    assert again.st_ino != first.st_ino
+    assert again.st_mode & 0o777 == 0o600
+    assert (path.read_bytes() == good) == (what != "its sources")
+
+
+def test_another_python_takes_the_source(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "MAGIC_NUMBER", b"\0\0\r\n")
+    bundle._digest.cache_clear()
+    bundle.install()
+    bundle._digest.cache_clear()
+    done = called("ready")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_is_compiled_is_taken_as_it_is(conf: Path) -> None:
+    """No time is spent on sources: ones that no Python could read are not looked at."""
+    bundle.install()
+    with zipfile.ZipFile(bundle.path()) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(bundle.path(), "w") as archive:
+        for name, data in files.items():
+            spoilt = name.endswith(".py") and f"{name}c" in files
+            archive.writestr(name, b"?" if spoilt else data)
+    done = called("ready")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_it_holds_nothing_but_this_collection(conf: Path) -> None:
     bundle.install()
     with zipfile.ZipFile(bundle.path()) as archive:
         names = archive.namelist()
     base = "ansible_collections/postmaster/tls/plugins/module_utils/"
-    assert {f"{base}{name}" for name in ("program.py", "settle.py", "config/__init__.py")} <= {
+    assert {f"{base}{name}" for name in ("program.py", "settle.pyc", "config/__init__.py")} <= {
         *names
     }
     others = [n for n in names if not n.startswith(base) and not n.endswith("__init__.py")]
@@ -205,15 +258,21 @@ def brought(path: Path, seen: set[str]) -> set[str]:
     return seen
 
 
-def test_each_module_that_writes_the_program_writes_the_same() -> None:
+def test_whatever_it_imports_is_in_it() -> None:
     program = PLUGINS / "module_utils" / "program.py"
-    whole = brought(program, {str(program)})
-    bringing = {
-        path.name: brought(path, set()) - whole
-        for path in (PLUGINS / "modules").glob("*.py")
-        if str(program) in brought(path, set())
+    parts = {Path(name).relative_to(PLUGINS) for name in brought(program, {str(program)})}
+    base = "ansible_collections.postmaster.tls.plugins."
+    names = {f"{base}{'.'.join(part.with_suffix('').parts)}" for part in parts}
+    assert names == set(bundle.sources())
+
+
+def test_who_writes_the_program_brings_it() -> None:
+    program = str(PLUGINS / "module_utils" / "program.py")
+    modules = (PLUGINS / "modules").glob("*.py")
+    assert {path.name for path in modules if program in brought(path, set())} == {
+        "server_config.py",
+        "server_certificate.py",
     }
-    assert bringing == {"server_config.py": set(), "server_certificate.py": set()}
 
 
 @pytest.mark.parametrize("allowed", [True, False])
@@ -228,5 +287,5 @@ def test_what_takes_a_change_back_goes_first_where_it_may(
             raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "nice", nice)
-    assert program._insist(lambda: None) == 0
-    assert asked == [program.HASTE]
+    assert dead_man._insist(lambda: None) == 0
+    assert asked == [dead_man.HASTE]

@@ -23,13 +23,13 @@ from ansible_collections.postmaster.tls.plugins.module_utils import (
     rehearsal,
     scratch,
 )
+from ansible_collections.postmaster.tls.plugins.module_utils.holder import descendants
 from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import Service, TlsMode
 from ansible_collections.postmaster.tls.plugins.module_utils.rehearsal import (
     Impossible,
     Instance,
     Kind,
     Rehearsal,
-    descendants,
     rehearse,
 )
 
@@ -97,7 +97,7 @@ def test_nothing_is_left_of_what_was_rehearsed(
 
 HOLDER = """
 import sys, time
-from ansible_collections.postmaster.tls.plugins.module_utils import program, rehearsal, scratch
+from ansible_collections.postmaster.tls.plugins.module_utils import rehearsal, scratch
 scratch.RUN = sys.argv[1]
 with scratch.folder("rehearsal") as directory:
     command = (sys.executable, "-c", sys.argv[2], directory)
