@@ -346,6 +346,8 @@ def test_an_authority_of_our_own_and_no_key_in_any_output(playbook: Any, own: Pa
         for content in keys:
             assert not [line for line in secret_lines(content) if line in said]
             assert base64.b64encode(content).decode()[:200] not in said
+        # certbot, who was its provider before, puts nothing in force any more.
+        assert host.run(f"ls {HOOK} 2>/dev/null || echo gone") == "gone\n"
     assert "a passphrase for the lab" not in said
     again = playbook("certificate", *authority(own, **name))
     assert again.stdout.count("changed=0") == len(NAMES), again.stdout[-2000:]
