@@ -210,6 +210,22 @@ def test_cron_says_nothing_without_drift(quiet: Night, pushing: Looker) -> None:
     assert "2 hosts: 2 no drift" in pushing.read("/var/log/mail-tls-drift.log")
 
 
+def test_a_night_that_was_missed_is_made_up_for(
+    quiet: Night, pushing: Looker, playbook: Any
+) -> None:
+    """The machine was off at three: systemd knows when it last looked by the time of a file."""
+    runs, at_once = pushing.runs(), {"drift_timer_random_delay": "0"}
+    assert schedule(playbook, PUSH, at_once).returncode == 0
+    pushing.host.check_output(
+        "systemctl stop mail-tls-drift.timer && "
+        "touch -d '2 days ago' /var/lib/systemd/timers/stamp-mail-tls-drift.timer && "
+        "systemctl start mail-tls-drift.timer"
+    )
+    await_(lambda: pushing.runs() == runs + 1, "it looks without being told to", 120)
+    await_(lambda: pushing.show("ActiveState") == "inactive", "it is over", 120)
+    assert int(pushing.show("ExecMainStatus")) == CLEAN
+
+
 @pytest.fixture(scope="module")
 def drifted(quiet: Night, pushing: Looker, on: Callable[[str], Host]) -> Iterator[Night]:
     """The next night, after somebody has loosened the file that is read second."""
