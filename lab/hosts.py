@@ -16,6 +16,7 @@ DOVECOT = (
     "dovecot-core dovecot-imapd dovecot-pop3d dovecot-managesieved dovecot-sieve dovecot-lmtpd"
 )
 COURIER = "courier-imap courier-pop"
+NET = ("NET_ADMIN",)
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ HOSTS = {
         Host("dovecot-bookworm", "bookworm", 12, DOVECOT, (22, 110, 143, 993, 995, 4190, 10993)),
         Host("dovecot-trixie", "trixie", 13, DOVECOT, (22, 110, 143, 993, 995, 1143, 4190)),
         Host("dovecot-sid", "sid", 14, DOVECOT, (22, 110, 143, 4190)),
-        Host("courier-bookworm", "bookworm", 15, COURIER, (22, 110, 143, 993, 995)),
-        Host("courier-trixie", "trixie", 16, COURIER, (22, 110, 143, 993, 995, 1143)),
-        Host("courier-sid", "sid", 17, COURIER, (22, 110, 143, 993, 995)),
+        # Their root may put a filter on a socket, as that of a machine of its own.
+        Host("courier-bookworm", "bookworm", 15, COURIER, (22, 110, 143, 993, 995), NET),
+        Host("courier-trixie", "trixie", 16, COURIER, (22, 110, 143, 993, 995, 1143), NET),
+        Host("courier-sid", "sid", 17, COURIER, (22, 110, 143, 993, 995), NET),
         # Its root may mount, as that of a machine of its own: systemd then shuts services off.
         Host("nomail", "trixie", 18, "", (22,), ("SYS_ADMIN",)),
     )

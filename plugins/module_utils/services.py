@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Optional
 
-from . import host
+from . import drain, host
 from .text import clean
 
 SECONDS = 90.0
@@ -27,7 +27,8 @@ def bring(
 
     Where only some are ``concerned``, the others are left alone while they run. ``None`` when
     systemd says it is done, else a sentence. Restarts come one after the other: each port is
-    closed for a shorter time, and the first one that fails keeps the sessions of the others.
+    closed for a shorter time, and the first one that fails keeps the sessions of the others. Before
+    each, who has just come is let finish the handshake (drain.py).
     """
     active = [unit.name for unit in host.units(units) if unit.active] if units else []
     dead = [name for name in units if name not in active]
@@ -47,8 +48,10 @@ def _reload(units: Sequence[str]) -> Optional[str]:
 
 def _restart_in_turn(units: Sequence[str]) -> Optional[str]:
     for unit in units:
+        drain.finish(unit)
         problem = _systemctl("restart", [unit])
         if problem:
+            drain.hear_again(unit)
             return problem
     return None
 

@@ -116,8 +116,9 @@ IMPURE = {
 """Bytes in, events out: clock, host and network come to the pure parts as arguments."""
 
 SOCKETS = {"asyncio", "select", "selectors", "socket", "socketserver"}
-WITH_SOCKETS = {("module_utils", part) for part in ("names", "tasks", "transport")}
-"""The one that asks the system's resolver, the one with the event loop, the one that connects."""
+WITH_SOCKETS = {("module_utils", part) for part in ("drain", "names", "tasks", "transport")}
+"""The one that keeps others from connecting, the one that asks the system's resolver, the one with
+the event loop, the one that connects."""
 
 
 class Imported(NamedTuple):

@@ -346,8 +346,6 @@ def test_an_authority_of_our_own_and_no_key_in_any_output(playbook: Any, own: Pa
         for content in keys:
             assert not [line for line in secret_lines(content) if line in said]
             assert base64.b64encode(content).decode()[:200] not in said
-        # certbot, who was its provider before, puts nothing in force any more.
-        assert host.run(f"ls {HOOK} 2>/dev/null || echo gone") == "gone\n"
     assert "a passphrase for the lab" not in said
     again = playbook("certificate", *authority(own, **name))
     assert again.stdout.count("changed=0") == len(NAMES), again.stdout[-2000:]
@@ -468,3 +466,12 @@ def test_no_stopgap_comes_back_where_another_provider_is_wanted(playbook: Any) -
     assert done.returncode == 0, done.stdout[-3000:]
     assert host.run(f"ls /etc/systemd/system | grep -c {TIMER} || true") == "0\n"
     assert "inactive" in host.run(f"systemctl is-active {TIMER}.timer || true")
+
+
+def test_certbot_puts_nothing_in_force_where_another_provider_is_wanted(playbook: Any) -> None:
+    host, gone = Host("courier-trixie"), f"test -e {HOOK} || echo gone"
+    assert host.run(gone) == ""
+    more = json.dumps({"certificate_provider": "files", "certificate_file": ORDER})
+    done = playbook("certificate", "--limit=courier-trixie", "-e", more)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert host.run(gone) == "gone\n"

@@ -230,11 +230,12 @@ def test_renewals_under_load_fail_no_login(host: Host) -> None:
 
 
 def test_settings_under_load_fail_no_more_than_the_servers_own_way_to_read_them(host: Host) -> None:
-    """Dovecot reloads, and may lose 1 in 10; Courier has to restart, and is closed meanwhile."""
+    """Dovecot reloads, and may lose 1 in 10; Courier has to restart, and lets finish who has come."""
     came, users = under_load(host, ciphers(host))
+    allowed = CHANGES // 10 if host.product == "dovecot" else 0
     assert came["ok"] > CHANGES
+    assert came["handshake failed"] <= allowed, [user.faults for user in users]
     if host.product == "dovecot":
-        assert came["handshake failed"] <= CHANGES // 10, [user.faults for user in users]
         assert came["refused"] == 0, came
 
 

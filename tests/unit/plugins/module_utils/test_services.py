@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Callable
 
 import pytest
 
@@ -25,6 +26,11 @@ class Systemd:
         self.commands: list[str] = []
         monkeypatch.setattr(services.host, "units", self.units)
         monkeypatch.setattr(services.host, "run", self.run)
+        for name in ("finish", "hear_again"):
+            monkeypatch.setattr(services.drain, name, self.noted(name))
+
+    def noted(self, what: str) -> Callable[[str], None]:
+        return lambda unit: self.commands.append(f"{what} {unit}")
 
     def units(self, names: Sequence[str]) -> tuple[Unit, ...]:
         return tuple(Unit(name, True, name in self.active) for name in names)
@@ -51,8 +57,12 @@ def systemd(monkeypatch: pytest.MonkeyPatch) -> Systemd:
         ("reload", [f"reload {A} {B}"]),
         (
             "restart",
-            [f"reset-failed {A} {B}", f"restart {A}", f"restart {B}"],
-        ),  # past the limit of starts
+            [
+                f"reset-failed {A} {B}",  # past the limit of starts
+                *(f"finish {A}", f"restart {A}"),
+                *(f"finish {B}", f"restart {B}"),
+            ],
+        ),
     ],
 )
 def test_what_runs_reads_its_configuration(
@@ -66,8 +76,11 @@ def test_a_restart_that_fails_keeps_the_sessions_of_the_next(systemd: Systemd) -
     systemd.failing, systemd.dies = {"restart"}, {A}
     said = services.bring((A, B), "restart")
     assert said is not None
-    assert f"restart {B}" not in systemd.commands
-    assert systemd.commands[-1] == f"start {A}"
+    assert systemd.commands == [
+        f"reset-failed {A} {B}",
+        *(f"finish {A}", f"restart {A}", f"hear_again {A}"),
+        *(f"reset-failed {A}", f"start {A}"),
+    ]
 
 
 def test_no_units_no_commands(systemd: Systemd) -> None:
@@ -100,7 +113,7 @@ def test_a_failure_is_one_clean_sentence(systemd: Systemd) -> None:
 
 def test_what_is_not_concerned_is_left_alone_unless_it_died(systemd: Systemd) -> None:
     assert services.bring((A, B), "restart", (A,)) is None
-    assert systemd.commands == [f"reset-failed {A}", f"restart {A}"]
+    assert systemd.commands == [f"reset-failed {A}", f"finish {A}", f"restart {A}"]
     systemd.active, systemd.commands = {A}, []
     assert services.bring((A, B), "restart", ()) is None
     assert systemd.commands == [f"reset-failed {B}", f"start {B}"]
