@@ -230,7 +230,7 @@ def test_renewals_under_load_fail_no_login(host: Host) -> None:
 
 
 def test_settings_under_load_fail_no_more_than_the_servers_own_way_to_read_them(host: Host) -> None:
-    """Dovecot reloads, and may lose 1 in 10; Courier has to restart, and lets finish who has come."""
+    """Dovecot reloads, and may lose 1 in 10; Courier restarts, and lets finish who has come."""
     came, users = under_load(host, ciphers(host))
     allowed = CHANGES // 10 if host.product == "dovecot" else 0
     assert came["ok"] > CHANGES
