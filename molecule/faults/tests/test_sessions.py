@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What users notice of a change: sessions that are open before it, and logins while it happens.
 
-    CHANGES=500 pytest molecule/faults/tests/test_sessions.py      on hosts that are up
+    CHANGES=500 CLIENTS=2 pytest molecule/faults/tests/test_sessions.py    on hosts that are up
 
 CHANGES is the number of changes that a host is put through under load, 10 by default. Each is a
 whole one (armed, swapped, proven on the host, confirmed), by the program that stays on the host.
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:Resource
 
 CHANGES = int(os.environ.get("CHANGES", "10"))
 SESSIONS = 8
-CLIENTS = 2
+CLIENTS = int(os.environ.get("CLIENTS", "2"))
 DOOR = 993
 
 # Runs on the host, on what the last change left there; one line of JSON for each change.
