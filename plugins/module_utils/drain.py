@@ -53,11 +53,9 @@ def finish(unit: str) -> None:
     group = _group(unit)
     sockets = _listening(_processes(group)) if group else []
     try:
-        for each in sockets:
-            with contextlib.suppress(OSError):
-                _attach(each)
+        deaf = [each for each in sockets if _attach(each)]
         deadline = time.monotonic() + LONGEST
-        while sockets and _busy(group, sockets) and time.monotonic() < deadline:
+        while deaf and _busy(group, deaf) and time.monotonic() < deadline:
             time.sleep(PAUSE)
     finally:  # who holds them keeps their ports
         for each in sockets:
@@ -73,11 +71,16 @@ def hear_again(unit: str) -> None:
         each.close()
 
 
-def _attach(listening: socket.socket) -> None:
+def _attach(listening: socket.socket) -> bool:
+    """Drop SYNs from now on; whether that is allowed."""
     code = b"".join(struct.pack("=HBBI", *each) for each in _NO_SYN)
     buffer = ctypes.create_string_buffer(code, len(code))
     program = struct.pack("@HP", len(_NO_SYN), ctypes.addressof(buffer))  # struct sock_fprog
-    listening.setsockopt(socket.SOL_SOCKET, _ATTACH, program)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, _ATTACH, program)
+    except OSError:
+        return False
+    return True
 
 
 def _busy(group: str, sockets: Iterable[socket.socket]) -> bool:
@@ -105,10 +108,15 @@ def _processes(group: str) -> list[int]:
 
 
 def _group(unit: str) -> str:
-    """The control group of a unit, ``""`` where it has none. Another's unit may have its name."""
-    return host.run(
-        ["systemctl", "show", "--property=ControlGroup", "--value", unit]
-    ).stdout.strip()
+    """The control group of a unit; ``""`` where it has none, or its sockets are another's.
+
+    A unit in a container may have the same name, but not the same group. A socket that systemd
+    itself holds for the unit (systemd.socket(5)) would outlive the restart, and so the filter.
+    """
+    asked = ["systemctl", "show", "--property=ControlGroup", "--property=TriggeredBy", unit]
+    told = dict(line.partition("=")[::2] for line in host.run(asked).stdout.splitlines())
+    by_socket = ".socket" in told.get("TriggeredBy", "")
+    return "" if by_socket else told.get("ControlGroup", "")
 
 
 def _began(pid: int) -> float:

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.postmaster.tls.plugins.module_utils import drain
+from ansible_collections.postmaster.tls.plugins.module_utils import drain, host
 
+PATIENCE = 20.0
 # Two listening sockets and one that is none; whoever comes is greeted, and echoed until he leaves.
 SERVER = """
 import asyncio, socket, sys
@@ -48,36 +49,45 @@ def ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[tuple[str, int], ..
         server.kill()
 
 
-def greeted(address: tuple[str, int]) -> bool:
-    """Whether somebody who comes now is heard, before a SYN would be sent again."""
-    with contextlib.suppress(socket.timeout), socket.create_connection(address, 0.5) as caller:
-        return caller.recv(100) == b"hello "
+def greeted(address: tuple[str, int], seconds: float) -> bool:
+    """Whether somebody who comes now is heard within so many seconds."""
+    with contextlib.suppress(socket.timeout):
+        with socket.create_connection(address, seconds) as caller:
+            return caller.recv(100) == b"hello "
     return False
+
+
+def heard(ports: tuple[tuple[str, int], ...]) -> list[bool]:
+    return [greeted(port, PATIENCE) for port in ports]
+
+
+def unheard(ports: tuple[tuple[str, int], ...]) -> list[bool]:
+    """A SYN without an answer is sent again after a second, so this ends before."""
+    return [not greeted(port, 0.5) for port in ports]
 
 
 def test_nobody_new_is_let_in_and_who_is_there_goes_on(
     ports: tuple[tuple[str, int], ...],
 ) -> None:
     with contextlib.ExitStack() as stack:
-        there = [stack.enter_context(socket.create_connection(port, 5)) for port in ports]
+        there = [stack.enter_context(socket.create_connection(port, PATIENCE)) for port in ports]
         drain.finish("mail.service")
-        assert [greeted(port) for port in ports] == [False, False]
+        assert unheard(ports) == [True, True]
         for caller in there:
             caller.sendall(b"still here")
             assert caller.recv(6) == b"hello "
             assert caller.recv(100) == b"still here"
     drain.hear_again("mail.service")
-    assert [greeted(port) for port in ports] == [True, True]
+    assert heard(ports) == [True, True]
 
 
 def test_who_came_when_it_was_deaf_is_heard_afterwards(ports: tuple[tuple[str, int], ...]) -> None:
     drain.finish("mail.service")
     with socket.socket() as caller:
-        caller.settimeout(20)
         caller.setblocking(False)
         caller.connect_ex(ports[0])
         drain.hear_again("mail.service")
-        caller.settimeout(20)
+        caller.settimeout(PATIENCE)
         assert caller.recv(100) == b"hello "
 
 
@@ -116,7 +126,23 @@ def test_where_it_is_not_allowed_nothing_is_done(
 
     monkeypatch.setattr(drain, "_LIBC", Libc)
     drain.finish("mail.service")
-    assert [greeted(port) for port in ports] == [True, True]
+    assert heard(ports) == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("said", "group"),
+    [
+        ("ControlGroup=/system.slice/a.service\nTriggeredBy=\n", "/system.slice/a.service"),
+        ("ControlGroup=/system.slice/a.service\nTriggeredBy=a.timer a.socket\n", ""),
+        ("ControlGroup=\nTriggeredBy=\n", ""),
+        ("", ""),
+    ],
+)
+def test_a_socket_that_outlives_the_restart_is_left_alone(
+    said: str, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain.host, "run", lambda _argv: host.Result(0, said, ""))
+    assert drain._group("a.service") == group
 
 
 def test_a_unit_that_has_no_process_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
