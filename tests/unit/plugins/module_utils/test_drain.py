@@ -51,10 +51,11 @@ def ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[tuple[str, int], ..
 
 def greeted(address: tuple[str, int], seconds: float) -> bool:
     """Whether somebody who comes now is heard within so many seconds."""
-    with contextlib.suppress(socket.timeout):
+    try:
         with socket.create_connection(address, seconds) as caller:
             return caller.recv(100) == b"hello "
-    return False
+    except socket.timeout:
+        return False
 
 
 def heard(ports: tuple[tuple[str, int], ...]) -> list[bool]:
