@@ -134,12 +134,12 @@ def sources() -> dict[str, str]:
     while todo:
         name = todo.pop()
         if name not in found:
-            found[name] = source(name)
+            found[name] = _source(name)
             todo += [other for other in _imported(name, found[name]) if other not in found]
     return dict(sorted(found.items()))
 
 
-def source(name: str) -> str:
+def _source(name: str) -> str:
     """The source of a part of module_utils, by its full name. ImportError where there is none."""
     spec = _found(name)
     loader: Any = spec.loader if spec else None

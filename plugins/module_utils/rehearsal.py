@@ -116,7 +116,7 @@ def _held(directory: str, commands: Sequence[Sequence[str]]) -> Iterator[None]:
     """The commands, held by a process that ends with this one."""
     program = os.path.join(directory, "holder.py")
     with open(program, "w", encoding="utf-8") as handle:
-        handle.write(bundle.source(holder.__name__))
+        handle.write(bundle.sources()[holder.__name__])
     argv = [sys.executable, "-I", program, directory]
     for command in commands:
         argv += ["--", *command]
