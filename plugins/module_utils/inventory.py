@@ -107,13 +107,18 @@ def _spoken(offers: Sequence[Offer]) -> list[tuple[int, Offer]]:
 async def _asked(
     target: Target, network: Network, first: Sequence[Offer], hellos: Told[Hellos]
 ) -> tuple[list[_Seen], Optional[bool], Optional[bool], _Sessions]:
-    """All questions, two at a time, and the longest first, that of TLS 1.2 before all others."""
+    """All questions, two at a time.
+
+    The list of TLS 1.2 is the longest by far and goes on without a pause. The others take turns,
+    hello by hello, so that there are several left to ask side by side when it has ended.
+    """
     turns = Places(ROWS)
 
     async def longest() -> list[_Seen]:
         spoken = _spoken(first) or _spoken((await hellos.told()).offers)
         lists = [Enumeration(version, offer) for version, offer in spoken if version == TLS12]
-        return [await turns.take(_listed(target, network, each, hellos)) for each in lists]
+        alone = Places(len(lists))
+        return [await turns.take(_listed(target, network, each, hellos, alone)) for each in lists]
 
     async def others() -> tuple[_Seen, ...]:
         spoken = dict(_spoken((await hellos.told()).offers))
@@ -123,7 +128,7 @@ async def _asked(
             for version, offer in spoken.items()
             if version != TLS12
         ]
-        seen = [turns.take(_listed(target, network, each, hellos)) for each in lists]
+        seen = [_listed(target, network, each, hellos, turns) for each in lists]
         return await side_by_side(seen)
 
     async def rest() -> tuple[tuple[Optional[bool], Optional[bool]], _Sessions]:
@@ -146,8 +151,9 @@ ROWS = 2
 
 
 async def _listed(
-    target: Target, network: Network, lists: Enumeration, hellos: Told[Hellos]
+    target: Target, network: Network, lists: Enumeration, hellos: Told[Hellos], turns: Places
 ) -> _Seen:
+    """What one version has; each hello takes its turn."""
     version, last, chains = lists.version, None, []
     for _turn in range(MOST_HELLOS):
         known = hellos.now()
@@ -155,7 +161,7 @@ async def _listed(
         hello = lists.next_hello()
         if hello is None:
             break
-        offer, chain = await _offered(target, network, NAMES[version], hello)
+        offer, chain = await turns.take(_offered(target, network, NAMES[version], hello))
         lists.add(offer)
         last = last if offer.accepted else offer.failure
         chains += [chain] if chain else []
@@ -164,7 +170,8 @@ async def _listed(
         (lists.about_signatures, lists.signed),
     ):
         while (hello := ask_for()) is not None:
-            take_in((await _offered(target, network, NAMES[version], hello))[0])
+            asked = _offered(target, network, NAMES[version], hello)
+            take_in((await turns.take(asked))[0])
     return _Seen(lists.listing(), lists.offers, last, chains)
 
 

@@ -46,7 +46,7 @@ PIECES = (
     *("```", "`", "~~~", "\\", "\\|", "\\](x)", "* ", "# ", "> ", "- ", "1. ", "---", "<http://x>"),
     *("../../etc/passwd", "//x/y", "http://x", "file:///etc/passwd", "C:\\x", "a/./b", "%2e%2e"),
     *("::error::x", "##[group]", '"} 1\nfoo{a="', "# TYPE x gauge", "# EOF", "NaN", "\\n", '\\"'),
-    *(",", ";", ":", "/etc/dovecot/dovecot.conf:1: x = y", "", " ", "x", "mx1.example.org"),
+    *(",", ";", ":", "/etc/dovecot/dovecot.conf:1: x = y", "", " ", "x", "CRT", "mx1.example.org"),
 )
 TEXTS = st.lists(
     st.one_of(st.sampled_from(PIECES), st.text(st.characters(), max_size=8)), max_size=6
