@@ -20,7 +20,7 @@ from typing import Optional
 
 from .model.observed import Failure, Handshake, Offer, TlsMode
 from .talk import BEFORE_TLS, Target, begin_tls
-from .tasks import Told, side_by_side
+from .tasks import Places, Told, side_by_side
 from .transport import Broken, Network, Stream
 from .wire import suites
 from .wire.flight import ServerFlight
@@ -33,6 +33,7 @@ from .wire.offers import (
     Reply,
     closed_as_refusal,
     concluded,
+    dropped,
     outcome,
     rest,
     settle,
@@ -59,11 +60,13 @@ class Hellos:
 
 @dataclass(frozen=True)
 class _Port:
-    """Who is asked, and what was accepted so far."""
+    """Who is asked, and what was accepted so far; ``dropped``: what was dropped twice."""
 
     target: Target
     network: Network
     accepted: list[Offer] = field(default_factory=list)
+    dropped: list[Offer] = field(default_factory=list)
+    again: Places = field(default_factory=lambda: Places(1))
 
     @property
     def able(self) -> bool:
@@ -219,11 +222,31 @@ async def _settled(
         if closed_as_refusal(offer, agreed, hello, port.able):
             settled.append(replace(offer, accepted=False))
         elif unanswered(offer):
-            again, _chain = await _ask(port, offer.name, without_fields(hello))
-            settled.append(settle(offer, again))
+            settled.append(await _again(port, offer, hello))
         else:
             settled.append(offer)
     return tuple(settled)
+
+
+async def _again(port: _Port, offer: Offer, hello: ClientHello) -> Offer:
+    """An offer that was not answered, asked again.
+
+    Not where a drop can only be meant for the hello and this port is known to drop those whom it
+    refuses: one repetition shows that for all, so it is waited for.
+    """
+    if dropped(offer) and (port.able or without_fields(hello) == hello):
+        async with port.again.place():
+            return (
+                replace(offer, accepted=False) if port.dropped else await _twice(port, offer, hello)
+            )
+    return await _twice(port, offer, hello)
+
+
+async def _twice(port: _Port, offer: Offer, hello: ClientHello) -> Offer:
+    again, _chain = await _ask(port, offer.name, without_fields(hello))
+    if dropped(offer) and dropped(again):
+        port.dropped.append(again)
+    return settle(offer, again)
 
 
 async def _ask(port: _Port, name: str, hello: ClientHello) -> tuple[Offer, tuple[bytes, ...]]:
