@@ -124,4 +124,4 @@ def _stat(pid: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(hold(sys.argv[1], sys.argv[2:]))
+    raise SystemExit(hold(sys.argv[1], sys.argv[2:]))
