@@ -7,9 +7,9 @@
     benchmarks/look.py {judge,full} ADDRESS [ROUND_TRIP [PORT...]]
 
 Says in how many connections, and with ROUND_TRIP (seconds) in how many round trips. Without PORT
-it looks at all five, those of ManageSieve among them. Imports nothing
-that the probe itself does not need, since its start counts; so not by its name as a part of a
-collection either, which Ansible looks up for itself.
+it looks at all five, that of ManageSieve among them. Imports nothing that the probe itself does not
+need, since its start counts; so not by its name as a part of a collection either, which Ansible
+looks up for itself.
 """
 
 import sys

@@ -26,7 +26,7 @@ import os
 import re
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any, Optional
@@ -64,9 +64,8 @@ def _is_there() -> bool:
     now = transaction.capture(path())
     if now.content is None or replace(now, content=None) != _wanted():
         return False
-    whole, made_of = now.content[:-_DIGEST], now.content[-2 * _DIGEST : -_DIGEST]
-    digests = (made_of.decode("ascii", "replace"), now.content[-_DIGEST:])
-    return digests == (_digest(), hashlib.sha256(whole).hexdigest().encode())
+    whole, end = now.content[:-_DIGEST], now.content[-_DIGEST:]
+    return whole.endswith(_made_of()) and end == _digest(whole)
 
 
 def install_command(check_mode: bool = False) -> bool:
@@ -103,9 +102,9 @@ def content() -> bytes:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), files[name], zipfile.ZIP_DEFLATED)
-        archive.comment = (_digest() + "0" * _DIGEST).encode()
+        archive.comment = _made_of() + b"0" * _DIGEST
     whole = packed.getvalue()[:-_DIGEST]
-    return whole + hashlib.sha256(whole).hexdigest().encode()
+    return whole + _digest(whole)
 
 
 def _compiled(name: str, text: str) -> bytes:
@@ -116,10 +115,14 @@ def _compiled(name: str, text: str) -> bytes:
 
 
 @functools.lru_cache(maxsize=1)
-def _digest() -> str:
-    """Of all sources, and of the Python that compiles them; hexadecimal."""
+def _made_of() -> bytes:
+    """A digest of all sources, and of the Python that compiles them."""
     parts = "".join(f"{name}\0{text}\0" for name, text in sources().items())
-    return hashlib.sha256(importlib.util.MAGIC_NUMBER + parts.encode()).hexdigest()
+    return _digest(importlib.util.MAGIC_NUMBER + parts.encode())
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).hexdigest().encode()
 
 
 @functools.lru_cache(maxsize=1)
@@ -163,11 +166,12 @@ def _imported(name: str, text: str) -> Iterator[str]:
 def _found(name: str) -> Optional[ModuleSpec]:
     """Where a part is, if there is one of that name; nothing is run to find it."""
     spec: Optional[ModuleSpec] = None
-    parent, places = _PACKAGE, sys.modules[_PACKAGE].__path__
+    places: Optional[Sequence[str]] = sys.modules[_PACKAGE].__path__
+    parent = _PACKAGE
     for part in name[len(_PACKAGE) + 1 :].split("."):
         parent = f"{parent}.{part}"
         spec = PathFinder.find_spec(parent, places) if places is not None and part else None
         if spec is None:
             return None
-        places = spec.submodule_search_locations  # type: ignore[assignment]
+        places = spec.submodule_search_locations
     return spec

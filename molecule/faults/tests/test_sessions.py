@@ -45,12 +45,9 @@ import base64, json, shutil, sys, time
 # A copy: a change writes the program anew, and this one is read from it.
 sys.path.insert(0, shutil.copy("/var/lib/postmaster-tls/postmaster-tls.pyz", "/run/changer.pyz"))
 from ansible_collections.postmaster.tls.plugins.module_utils import (
-    change, program, rehearsal, transaction)
+    change, rehearsal, transaction)
 from ansible_collections.postmaster.tls.plugins.module_utils.model.observed import (
-    Endpoint,
-    Service,
-    TlsMode,
-)
+    Endpoint, Service, TlsMode)
 order = json.loads(sys.stdin.readline())
 port = Endpoint("*", 993, Service.IMAP, TlsMode.IMPLICIT)
 for number in range(order["changes"]):

@@ -101,7 +101,9 @@ def test_it_waits_for_who_came_just_now_and_not_for_ever(
     assert time.clock_gettime(time.CLOCK_BOOTTIME) - began >= drain.YOUNG
     monkeypatch.setattr(drain, "_began", lambda _pid: float("inf"))
     monkeypatch.setattr(drain, "LONGEST", 0.2)
+    began = time.monotonic()
     drain.finish("mail.service")
+    assert time.monotonic() - began >= drain.LONGEST
 
 
 def test_a_queue_that_nobody_empties_is_somebody_waiting() -> None:

@@ -110,7 +110,7 @@ def test_one_that_is_not_the_same_is_made_anew(
     if what == "its mode":
         path.chmod(0o644)
     elif what == "its sources":
-        monkeypatch.setattr(bundle, "_digest", lambda: "0" * 64)
+        monkeypatch.setattr(bundle, "_made_of", lambda: b"0" * 64)
     else:
         place = len(good) // 2 if what == "a byte of it" else len(good) - 1
         path.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
@@ -122,9 +122,9 @@ def test_one_that_is_not_the_same_is_made_anew(
 
 def test_another_python_takes_the_source(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "MAGIC_NUMBER", b"\0\0\r\n")
-    bundle._digest.cache_clear()
+    bundle._made_of.cache_clear()
     bundle.install()
-    bundle._digest.cache_clear()
+    bundle._made_of.cache_clear()
     done = called("ready")
     assert (done.returncode, done.stderr) == (0, "")
 
