@@ -30,6 +30,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "collections"), str(ROOT / "lab")]
+# E402 of the imports that follow: they are found by the line above.
 
 from containers import answers, await_port  # noqa: E402
 from hosts import GROUPS, HOSTS, ipv4  # noqa: E402
