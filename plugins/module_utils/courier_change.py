@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Optional
 
 from . import host, scratch, services, tls_library, validity
+from .config.courier_access import OURS
 from .config.courier_edit import edit
 from .text import clean
 from .transaction import FileState
@@ -31,6 +32,11 @@ UNITS = (
 FILE_LIMIT = 1024 * 1024
 # Where couriertls lives: Debian 11 and 12, then 13 and later.
 COURIERTLS = ("/usr/bin/couriertls", "/usr/lib/courier/couriertls")
+# What a unit reads when it starts, by the file's own name, and how the unit's name begins.
+_READ_AT_START = {
+    "courier-imap": ("imapd", "imapd-ssl", OURS["imap"]),
+    "courier-pop": ("pop3d", "pop3d-ssl", OURS["pop3"]),
+}
 
 
 def candidate(
@@ -145,8 +151,7 @@ def activate(units: Sequence[str], paths: Sequence[str]) -> Optional[str]:
 
     Certificates are read for each connection (``tcpd/libcouriergnutls.c``): no session is cut.
     """
-    services_read = {os.path.basename(path).partition("-")[0] for path in paths}
-    named = {"imapd": "courier-imap", "pop3d": "courier-pop"}
-    begin = tuple(named[name] for name in sorted(services_read & named.keys()))
-    concerned = [unit for unit in units if begin and unit.startswith(begin)]
+    changed = {os.path.basename(path) for path in paths}
+    begin = tuple(unit for unit, names in _READ_AT_START.items() if changed.intersection(names))
+    concerned = [unit for unit in units if unit.startswith(begin)]
     return services.bring(units, "restart", concerned)

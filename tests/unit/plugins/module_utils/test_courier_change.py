@@ -179,7 +179,9 @@ def test_the_units_that_run_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
         (["/etc/courier/imapd-ssl"], [IMAP, IMAPS]),
         (["/etc/courier/imapd", "/etc/courier/pop3d"], [IMAP, IMAPS, POPS]),
         (["/etc/courier/pop3d-ssl"], [POPS]),
+        (["/etc/courier/imapaccess/imapd-postmaster-tls"], [IMAP, IMAPS]),
         (["/etc/courier/mail.pem", "/etc/courier/imapd.pem"], []),
+        (["/etc/courier/imapd-2026.pem", "/etc/ssl/pop3d-ssl.pem", "/etc/ssl/pop3d-key"], []),
     ],
 )
 def test_only_what_reads_a_file_at_its_start_is_restarted(
