@@ -56,7 +56,8 @@ def test_a_rollout_ends_where_it_fails_and_goes_on_from_there(playbook: Any) -> 
     with broken(CANARY):
         assert rollout(playbook, [1, "100%"]) == {CANARY: "failed"}
     with broken(SECOND):
-        assert rollout(playbook, [1, 1, 1]) == {CANARY: "hardened", SECOND: "failed"}
+        # Half of a batch is enough; Ansible by itself ends only where a whole one failed.
+        assert rollout(playbook, [2, 1]) == {CANARY: "hardened", SECOND: "failed"}
         # Nobody of its batch is stopped by a host that fails; who is done already changes nothing.
         came = rollout(playbook, ["100%"])
         assert came == {CANARY: "as it was", SECOND: "failed", LAST: "hardened"}
