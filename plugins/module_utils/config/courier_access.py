@@ -32,7 +32,7 @@ from .networks import Network, holds
 Given = tuple[str, str, str, str]
 
 OURS = {"imap": "imapd-postmaster-tls", "pop3": "pop3d-postmaster-tls"}
-"""Service → the name of our own source file; it begins as the file of the unit that reads it."""
+"""Service → the name of our own source file; what is made of it is read when a unit starts."""
 KEYS = 256
 """Lines that one network may come to."""
 

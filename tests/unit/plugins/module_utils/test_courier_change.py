@@ -180,6 +180,7 @@ def test_the_units_that_run_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
         (["/etc/courier/imapd", "/etc/courier/pop3d"], [IMAP, IMAPS, POPS]),
         (["/etc/courier/pop3d-ssl"], [POPS]),
         (["/etc/courier/imapaccess/imapd-postmaster-tls"], [IMAP, IMAPS]),
+        (["/etc/courier/pop3access.dat"], [POPS]),
         (["/etc/courier/mail.pem", "/etc/courier/imapd.pem"], []),
         (["/etc/courier/imapd-2026.pem", "/etc/ssl/pop3d-ssl.pem", "/etc/ssl/pop3d-key"], []),
     ],
