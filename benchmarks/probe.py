@@ -15,10 +15,10 @@ unless --slow-runs says so (0: not at all).
 
 handshake, policy, inventory: the bare loops of bare.py. judge, full: endpoint_info's two depths.
 nmap (ssl-enum-ciphers), sslscan (ports side by side), sslyze, and slow: testssl.sh (ports side by
-side), where they are installed. nmap, sslscan and sslyze do not know ManageSieve: theirs are four
-ports, and judge-4 and full-4 are ours on the same four. sslyze wants an environment of its own:
-SSLYZE names the program, else .cache/sslyze or PATH. The relay shares this machine's cores with
-the tools and the servers: at 0 ms that is part of the wall time.
+side), where they are installed. They do not know ManageSieve (testssl.sh since 3.2 does, and is not
+asked): theirs are four ports, and judge-4 and full-4 are ours on the same four. sslyze wants an
+environment of its own: SSLYZE names the program, else .cache/sslyze or PATH. The relay shares this
+machine's cores with the tools and the servers: at 0 ms that is part of the wall time.
 """
 
 from __future__ import annotations
@@ -108,10 +108,9 @@ def sslyze() -> list[list[str]]:
 def testssl() -> list[list[str]]:
     """All that it does when it is told nothing but the protocol."""
     found = shutil.which("testssl") or shutil.which("testssl.sh")
-    how = {143: ["-t", "imap"], 110: ["-t", "pop3"], 4190: ["-t", "sieve"]}
+    how = {143: ["-t", "imap"], 110: ["-t", "pop3"]}
     usual = ["--quiet", "--color", "0", "--warnings", "batch", "--ip", "one"]
-    targets = {**TARGETS, 4190: f"{RELAY}:4190"}
-    return [[found, *usual, *how.get(p, []), t] for p, t in targets.items()] if found else []
+    return [[found, *usual, *how.get(p, []), t] for p, t in TARGETS.items()] if found else []
 
 
 def tools(without: Sequence[str]) -> dict[str, list[list[str]]]:

@@ -6,7 +6,7 @@
 
     tests/differential/run.py [--state weak|hardened] [--all] HOST...
 
-Each port that is open and that the tools know (not ManageSieve) is looked at by the probe at depth
+Each port that is open and that all tools know (not ManageSieve) is looked at by the probe at depth
 full and then by each tool: versions, suites and groups must be the same, or the difference stands
 in differences.yml. testssl.sh takes up to a minute, so without --all it looks at one port a host.
 A line for each comparison; exit code 1 where one does not hold, 77 where a tool is not installed
