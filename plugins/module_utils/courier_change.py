@@ -20,24 +20,14 @@ from typing import Optional
 from . import host, scratch, services, tls_library, validity
 from .config.courier_access import OURS
 from .config.courier_edit import edit
+from .config.courier_services import PORTS, Port
 from .text import clean
 from .transaction import FileState
 
-UNITS = (
-    "courier-imap.service",
-    "courier-imap-ssl.service",
-    "courier-pop.service",
-    "courier-pop-ssl.service",
-)
+UNITS = tuple(port.unit for port in PORTS)
 FILE_LIMIT = 1024 * 1024
 # Where couriertls lives: Debian 11 and 12, then 13 and later.
 COURIERTLS = ("/usr/bin/couriertls", "/usr/lib/courier/couriertls")
-# How a unit's name begins → what it reads when it starts, by the file's own name. couriertcpd keeps
-# the database of access files open that was there then: measured on 5.0.13, 5.2.11 and 6.0.5.
-_READ_AT_START = {
-    "courier-imap": ("imapd", "imapd-ssl", OURS["imap"], "imapaccess.dat"),
-    "courier-pop": ("pop3d", "pop3d-ssl", OURS["pop3"], "pop3access.dat"),
-}
 
 
 def candidate(
@@ -153,6 +143,15 @@ def activate(units: Sequence[str], paths: Sequence[str]) -> Optional[str]:
     Certificates are read for each connection (``tcpd/libcouriergnutls.c``): no session is cut.
     """
     changed = {os.path.basename(path) for path in paths}
-    begin = tuple(unit for unit, names in _READ_AT_START.items() if changed.intersection(names))
-    concerned = [unit for unit in units if unit.startswith(begin)]
-    return services.bring(units, "restart", concerned)
+    concerned = [port.unit for port in PORTS if changed.intersection(_read_at_start(port))]
+    return services.bring(units, "restart", [unit for unit in units if unit in concerned])
+
+
+def _read_at_start(port: Port) -> tuple[str, ...]:
+    """The names of the files that a unit reads when it starts, and not again.
+
+    couriertcpd keeps the database of access files open that was there then: tried on 5.0.13, 5.2.11
+    and 6.0.5.
+    """
+    service = port.protocol.value
+    return (*port.start.inner, OURS[service], f"{service}access.dat")
